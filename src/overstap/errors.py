@@ -1,0 +1,80 @@
+"""Every error that Overstap raises on purpose, in one tree.
+
+    OverstapError                 what was wrong, in one sentence; `exit_code` of the CLI
+    ├── Refused               1   allowed to ask, but the answer is no
+    │   ├── StepFailed            a step cannot go on; its run needs somebody
+    │   └── ClaimLost             another worker holds the run now: drop the work
+    ├── BadInput              2   what was given cannot be read: file, place, what was expected
+    ├── NotFound              3   nothing here has that id
+    ├── Conflict              4   it clashes with what is there already
+    └── ProviderError             an outside system did not do what it was asked
+        ├── ProviderUnavailable   it said so before doing anything: try again later
+        ├── ProviderTimeout       no answer in time: it may or may not have done the work
+        └── ProviderRefused       it said no for good: trying again changes nothing
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OverstapError(Exception):
+    """The root of the tree; its text is a sentence a user can act on."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Refused(OverstapError):
+    """The request was understood and the answer is no."""
+
+
+class BadInput(OverstapError):
+    """What was given cannot be read; the text names the place and what was expected."""
+
+    exit_code = 2
+
+
+class NotFound(OverstapError):
+    """Nothing here has that id."""
+
+    exit_code = 3
+
+
+class Conflict(OverstapError):
+    """The request clashes with something that exists already."""
+
+    exit_code = 4
+
+
+class StepFailed(Refused):
+    """A step cannot go on as things are."""
+
+
+class ClaimLost(Refused):
+    """Another worker holds the run now (or nobody does); the late writer's work is dropped.
+
+    Args:
+        run_id: the run whose claim is gone.
+        held_by: the worker that holds it now, None when nobody does.
+    """
+
+    def __init__(self, run_id: str, held_by: str | None = None) -> None:
+        super().__init__(f"The claim on run {run_id} is lost; it is held by {held_by or 'nobody'} now.")
+        self.run_id = run_id
+        self.held_by = held_by
+
+
+class ProviderError(OverstapError):
+    """An outside system did not do what it was asked."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider said no before it did anything; the same call may succeed later."""
+
+
+class ProviderTimeout(ProviderError):
+    """No answer came in time; whether the work was done is unknown."""
+
+
+class ProviderRefused(ProviderError):
+    """The provider refused for good; the same call will be refused again."""
