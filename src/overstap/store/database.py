@@ -1,0 +1,194 @@
+"""One database, SQLite or PostgreSQL, with two kinds of transaction: `read` and `write`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.types import TypeDecorator
+
+from overstap.errors import BadInput, OverstapError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no flock; busy_timeout alone orders the writers there
+    fcntl = None  # type: ignore[assignment]
+
+BUSY_SECONDS = 30
+
+
+class DatabaseUnavailable(OverstapError):
+    """The database does not answer, or did not let us write in time."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC: timestamptz on PostgreSQL, ISO text on SQLite (which sorts the same way)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment needs its time zone: {value!r}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class WriteGate:
+    """Lets the writers of one SQLite file in one at a time, in the order they came.
+
+    SQLite's own waiting is a lottery: of two busy writers one starves. Inside a process a lock and between processes
+    an flock on a file beside the database make a queue of it. `BEGIN IMMEDIATE` and `busy_timeout` remain the safety.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".gate")
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+
+    @contextmanager
+    def pass_through(self) -> Iterator[None]:
+        with self._lock:
+            if fcntl is None:  # pragma: no cover
+                yield
+                return
+            if self._file is None:
+                self._file = self._path.open("ab")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise BadInput(
+            f"{text!r} is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
+    if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise BadInput("Overstap needs a database file, since its workers share it; write sqlite:///FILE")
+        return url.set(drivername="sqlite+pysqlite")
+    raise BadInput(f"{url.drivername!r} is not a database Overstap runs on; use sqlite:///… or postgresql://…")
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+class Database:
+    """The one door to the tables.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://…`; the folder of an SQLite file is made.
+        pool_size: connections that may be open at once.
+
+    Raises:
+        BadInput: when the URL is of no use.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.url = _parse_url(url)
+        self.dialect = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
+        self._gate: WriteGate | None = None
+        if self.dialect == "sqlite":
+            path = Path(str(self.url.database)).absolute()
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadInput(f"cannot make the folder of the database {path}: {error.strerror}") from None
+            self._gate = WriteGate(path)
+        self.engine = self._make_engine(pool_size)
+
+    def _make_engine(self, pool_size: int) -> Engine:
+        connect: dict[str, Any] = (
+            {"timeout": BUSY_SECONDS, "check_same_thread": False}
+            if self.dialect == "sqlite"
+            else {"options": "-c timezone=UTC", "connect_timeout": 10}
+        )
+        engine = create_engine(
+            self.url,
+            connect_args=connect,
+            json_serializer=_dumps,
+            json_deserializer=orjson.loads,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=self.dialect == "postgresql",
+        )
+        if self.dialect == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one moment of the database and changes nothing."""
+        return self._transaction(self.engine, nullcontext())
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
+        engine = self.engine.execution_options(overstap_write=True)
+        return self._transaction(engine, self._gate.pass_through() if self._gate else nullcontext())
+
+    @contextmanager
+    def _transaction(self, engine: Engine, gate: AbstractContextManager[Any]) -> Iterator[Connection]:
+        try:
+            with gate, engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise DatabaseUnavailable(f"The database {self.describe()} does not do its work: {error.orig}") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error
+            raise
+
+    def describe(self) -> str:
+        """The URL without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+        if self._gate is not None:
+            self._gate.close()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own: we say BEGIN IMMEDIATE
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A read that turns into a write fails at once under load, busy_timeout or not: writers say so at the start.
+    writes = connection.get_execution_options().get("overstap_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

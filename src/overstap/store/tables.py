@@ -1,0 +1,163 @@
+"""The tables of the engine. Those of the embedded provider are in `embedded_tables.py`.
+
+No foreign keys lead into `run`: measured, one on the journal costs a fifth of all throughput; `verify` looks for orphans.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from overstap.store.database import UtcDateTime
+
+JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+
+
+def moment(*, nullable: bool = False) -> Any:
+    """A column that holds a moment in UTC."""
+    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable))
+
+
+def document() -> Any:
+    """A column that holds JSON values."""
+    return Field(default_factory=dict, sa_column=Column(JsonDocument, nullable=False))
+
+
+class RunRow(SQLModel, table=True):
+    """One run: what its journal folds to, and below it what only scheduling needs (never part of the fold)."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("run_one_active_per_tenant", "tenant_id", unique=True,
+              sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        Index("run_due", "due_at",
+              sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+        Index("run_of_tenant", "tenant_id", "id"),
+        Index("run_in_state", "state", "id"),
+        {"postgresql_with": {"fillfactor": 70}},
+    )  # fmt: skip
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    workflow: str = Field(sa_type=Text)
+    version: int
+    digest: str = Field(sa_type=Text)
+    tenant_id: str = Field(sa_type=Text)
+    subscription_id: str = Field(sa_type=Text)
+    target_plan: str = Field(sa_type=Text)
+    input: dict[str, Any] = document()
+    data: dict[str, Any] = document()
+    state: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    cause: str | None = Field(default=None, sa_type=Text)
+    visit: int
+    step: int
+    chunk: int
+    attempt: int
+    done: int
+    total: int
+    seq: int
+    error: str | None = Field(default=None, sa_type=Text)
+    wake_at: datetime | None = moment(nullable=True)
+    deadline_at: datetime | None = moment(nullable=True)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+
+    idempotency_key: str | None = Field(default=None, sa_type=Text, unique=True)
+    due_at: datetime | None = moment(nullable=True)
+    claimed_by: str | None = Field(default=None, sa_type=Text)
+    claim_token: int = Field(default=0, sa_type=BigInteger)
+    claim_until: datetime | None = moment(nullable=True)
+    inbox: int = Field(default=0)
+
+
+class JournalRow(SQLModel, table=True):
+    """One journal entry; rows are only ever inserted."""
+
+    __tablename__ = "journal"
+
+    run_id: str = Field(sa_type=Text, primary_key=True)
+    seq: int = Field(primary_key=True)
+    at: datetime = moment()
+    kind: str = Field(sa_type=Text)
+    event: str | None = Field(default=None, sa_type=Text)
+    from_state: str | None = Field(default=None, sa_type=Text)
+    to_state: str | None = Field(default=None, sa_type=Text)
+    step: str | None = Field(default=None, sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    data: dict[str, Any] = document()
+
+
+class SignalRow(SQLModel, table=True):
+    """One signal in a run's inbox, until it is applied or discarded (`settled_at`)."""
+
+    __tablename__ = "signal"
+    __table_args__ = (
+        Index("signal_pending", "run_id",
+              sqlite_where=text("settled_at IS NULL"), postgresql_where=text("settled_at IS NULL")),
+    )  # fmt: skip
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    run_id: str = Field(sa_type=Text)
+    event: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    at: datetime = moment()
+    settled_at: datetime | None = moment(nullable=True)
+
+
+class EffectRow(SQLModel, table=True):
+    """One call to an outside system: intended before it goes out, then confirmed, unknown or refused."""
+
+    __tablename__ = "effect"
+    __table_args__ = (Index("effect_of_run", "run_id"),)
+
+    key: str = Field(sa_type=Text, primary_key=True)
+    run_id: str = Field(sa_type=Text)
+    operation: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    request: dict[str, Any] = document()
+    response: dict[str, Any] | None = Field(default=None, sa_column=Column(JsonDocument, nullable=True))
+    error: str | None = Field(default=None, sa_type=Text)
+    at: datetime = moment()
+    settled_at: datetime | None = moment(nullable=True)
+
+
+class WorkerRow(SQLModel, table=True):
+    """One worker process that runs or ran."""
+
+    __tablename__ = "worker"
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    host: str = Field(sa_type=Text)
+    pid: int
+    version: str = Field(sa_type=Text)
+    started_at: datetime = moment()
+    heartbeat_at: datetime = moment()
+    stopped_at: datetime | None = moment(nullable=True)
+
+
+class WorkflowRow(SQLModel, table=True):
+    """The digest that each workflow version had when it was first used here: it never changes afterwards."""
+
+    __tablename__ = "workflow"
+
+    name: str = Field(sa_type=Text, primary_key=True)
+    version: int = Field(primary_key=True)
+    digest: str = Field(sa_type=Text)
+    first_used_at: datetime = moment()
+
+
+class ClockRow(SQLModel, table=True):
+    """The scaled clock that this database lives by; no row means real time."""
+
+    __tablename__ = "clock"
+
+    id: int = Field(default=1, primary_key=True)
+    speed: float
+    machine_anchor: datetime = moment()
+    clock_anchor: datetime = moment()
