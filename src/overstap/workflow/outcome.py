@@ -90,10 +90,14 @@ class StepContext(Protocol):
     def now(self) -> datetime:
         """When the step was started."""
 
+    @property
+    def effect_key(self) -> str:
+        """The idempotency key of this step's effect: `run:state:visit:step[:chunk]`."""
+
     def effect(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Have the provider do one operation, exactly once however often the step is called.
 
-        The effect is recorded under `run:state:visit:step[:chunk]:operation` before the call goes out. A recorded answer is
+        The effect is recorded under the step's `effect_key` before the call goes out. A recorded answer is
         returned without a call. An effect that is unknown is looked up first, and repeated with its first request under
         its first key only when the provider does not know it.
 

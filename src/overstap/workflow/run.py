@@ -229,7 +229,8 @@ def _retry(run: Run, entry: JournalEntry) -> Run:
 
 
 def _stuck(run: Run, entry: JournalEntry) -> Run:
-    return _held_up(run, entry, Status.STUCK, error=entry.data["error"])
+    learned = {**run.data, **entry.data.get("learned", {})}
+    return _held_up(run, entry, Status.STUCK, error=entry.data["error"], data=learned)
 
 
 def _unchanged(run: Run, entry: JournalEntry) -> Run:

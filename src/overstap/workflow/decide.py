@@ -1,0 +1,230 @@
+"""What happens next to a run: pure functions of the run, what came in, and the time (design §4).
+
+`next_action` says what a worker that holds the run has to do; `submit`, `settle`, `receive`, `expire` and `discard` say
+what the run becomes. None of them reads a clock, a database or a provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from overstap.workflow.definition import Definition
+from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
+from overstap.workflow.retry import backoff
+from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something from outside for a run, waiting in its inbox.
+
+    Attributes:
+        event: the chart's event it asks for.
+        at: when it came in; a signal that came before the deadline beats it, however late a worker looks.
+    """
+
+    id: str
+    event: str
+    reason: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Do this step of the present state."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Apply this signal."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Drop this signal: no state the run can still reach awaits it."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The deadline of the present state has passed."""
+
+
+Action = Perform | Receive | Discard | Expire
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The run as it becomes, and the journal entry that makes it so."""
+
+    run: Run
+    entry: JournalEntry
+
+
+def next_action(definition: Definition, run: Run, inbox: Sequence[Signal], now: datetime) -> Action | None:
+    """What a worker that holds the run has to do now; None: let it go until `run.due_at` or a signal.
+
+    Args:
+        inbox: the pending signals, in the order they came.
+    """
+    deadline_at = run.deadline_at
+    if inbox:
+        awaited = definition.states[run.state].signals
+        for signal in inbox:
+            if not awaits_sometime(definition, run.state, signal.event):
+                return Discard(signal)
+            if signal.event in awaited and (deadline_at is None or signal.at <= deadline_at):
+                return Receive(signal)
+    if deadline_at is not None and deadline_at <= now:
+        return Expire()
+    if run.wake_at is not None and run.wake_at <= now:
+        return Perform(definition.states[run.state].steps[run.step])
+    return None
+
+
+def awaits_sometime(definition: Definition, state: str, event: str) -> bool:
+    """Whether the state, or one that can still follow it, awaits the event from outside."""
+    return any(event in definition.states[name].signals for name in definition.reachable(state))
+
+
+def submit(
+    definition: Definition, run_id: str, tenant_id: str, order: Mapping[str, Any], actor: str, now: datetime
+) -> Decision:
+    """A new run in the definition's initial state."""
+    data = {
+        "workflow": definition.name,
+        "version": definition.version,
+        "digest": definition.digest,
+        "tenant_id": tenant_id,
+        "input": dict(order),
+        **_entering(definition, definition.initial, now),
+    }
+    entry = JournalEntry(
+        run_id=run_id, seq=1, at=now, kind=Kind.SUBMITTED, to_state=definition.initial, actor=actor, data=data
+    )
+    return Decision(apply(None, entry), entry)
+
+
+def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) -> Decision:
+    """The run after its present step answered."""
+    spec = definition.states[run.state]
+    step = spec.steps[run.step]
+    match outcome:
+        case Done(event=None, data=data) if run.step + 1 < len(spec.steps):
+            return _entry(run, Kind.STEP_DONE, now, step=step, data=_learned(data))
+        case Done(event=event, data=data):
+            return _move_on(definition, run, event or spec.on_done, now, step=step, learned=data)
+        case Progress(done=done, total=total, data=data):
+            return _entry(run, Kind.PROGRESS, now, step=step, data={"done": done, "total": total, **_learned(data)})
+        case Wait(until=until):
+            return _entry(run, Kind.WAIT, now, step=step, data={"wake_at": _iso(until)})
+        case Retry(reason=reason):
+            attempt = run.attempt + 1
+            if spec.retry.attempts is not None and attempt >= spec.retry.attempts:
+                return settle(definition, run, Stop(f"{reason} (attempt {attempt}, the last one)"), now)
+            wake_at = now + backoff(spec.retry, attempt, f"{run.id}:{run.visit}:{run.step}:{run.chunk}")
+            data = {"attempt": attempt, "error": reason, "wake_at": _iso(wake_at)}
+            return _entry(run, Kind.RETRY, now, step=step, data=data)
+        case Stop(reason=reason, data=data):
+            if spec.on_stop is None:
+                return _entry(run, Kind.STUCK, now, step=step, data={"error": reason, **_learned(data)})
+            return _move_on(definition, run, spec.on_stop, now, step=step, learned=data, error=reason)
+
+
+def receive(definition: Definition, run: Run, signal: Signal, now: datetime) -> Decision:
+    """The run after a signal that its state awaits."""
+    cause = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
+    return _move_on(definition, run, signal.event, now, actor=signal.actor, cause=cause)
+
+
+def expire(definition: Definition, run: Run, now: datetime) -> Decision:
+    """The run after its state's deadline passed."""
+    deadline = definition.states[run.state].deadline
+    if deadline is None:
+        raise ValueError(f"state {run.state!r} of {definition.name} has no deadline to pass")
+    cause = {"deadline": _iso(run.deadline_at)}
+    return _move_on(definition, run, deadline.event, now, actor="deadline", cause=cause)
+
+
+def discard(run: Run, signal: Signal, now: datetime) -> Decision:
+    """The run with one more entry that says its signal came too late."""
+    data = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
+    return _entry(run, Kind.SIGNAL_DISCARDED, now, event=signal.event, actor=signal.actor, data=data)
+
+
+def _move_on(
+    definition: Definition,
+    run: Run,
+    event: str | None,
+    now: datetime,
+    *,
+    step: str | None = None,
+    actor: str = "worker",
+    learned: Mapping[str, Any] | None = None,
+    error: str | None = None,
+    cause: Mapping[str, Any] | None = None,
+) -> Decision:
+    target = definition.next_state(run.state, event) if event else None
+    if target is None:
+        # The lint rules this out for files it has seen; a step that invents an event must not lose the run.
+        reason = f"step {step} sent {event!r}, which leads nowhere from {run.state!r}"
+        return _entry(run, Kind.STUCK, now, step=step, event=event, data={"error": reason, **_learned(learned or {})})
+    data = {**_entering(definition, target, now), **_learned(learned or {}), **(cause or {})}
+    if error is not None:
+        data["error"] = error
+    return _entry(run, Kind.TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data)
+
+
+def _entering(definition: Definition, state: str, now: datetime) -> dict[str, Any]:
+    spec = definition.states[state]
+    if spec.final:
+        return {"status": Status.ENDED.value}
+    data: dict[str, Any] = {"status": Status.WAITING.value}
+    if spec.steps:
+        data = {"status": Status.READY.value, "wake_at": _iso(now)}
+    if spec.deadline is not None:
+        data["deadline_at"] = _iso(now + spec.deadline.after)
+    return data
+
+
+def _entry(
+    run: Run,
+    kind: Kind,
+    now: datetime,
+    *,
+    event: str | None = None,
+    to_state: str | None = None,
+    step: str | None = None,
+    actor: str = "worker",
+    data: Mapping[str, Any],
+) -> Decision:
+    entry = JournalEntry(
+        run_id=run.id,
+        seq=run.seq + 1,
+        at=now,
+        kind=kind,
+        event=event,
+        from_state=run.state,
+        to_state=to_state,
+        step=step,
+        actor=actor,
+        data=data,
+    )
+    return Decision(apply(run, entry), entry)
+
+
+def _learned(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"learned": dict(data)} if data else {}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
