@@ -1,0 +1,1 @@
+"""What Overstap does: the service (every command), the worker and its ticker."""

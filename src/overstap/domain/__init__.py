@@ -1,0 +1,1 @@
+"""What a plan change is: tenants, plans, the rules and their findings; pure."""

@@ -1,0 +1,1 @@
+"""The pieces of work that a workflow's states name; each calls a provider and returns an outcome."""

@@ -1,0 +1,1 @@
+"""What a durable run is; pure, and knows no plans."""
