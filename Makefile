@@ -1,0 +1,50 @@
+# Works in a fresh clone with nothing but Python 3.11 or newer, pip and make.
+
+PYTHON ?= python3
+PYTEST_FLAGS ?= -q -n 2
+LOCK_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# Says what it does in one line, and shows a command's own words only when it fails.
+quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(READY) ## a fresh database, eleven tenants, every ending of a plan change; under a minute
+	@$(BIN)/overstap demo
+
+test: lint ## the checks of `make lint`, then all tests, on SQLite and on PostgreSQL
+	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+lint: $(READY) ## style (ruff), types (mypy) and the direction of imports (import-linter)
+	$(call quietly,ruff check,$(BIN)/ruff check --quiet)
+	$(call quietly,ruff format --check,$(BIN)/ruff format --check --quiet)
+	$(call quietly,mypy --strict src,$(BIN)/mypy --strict src)
+	$(call quietly,lint-imports,$(BIN)/lint-imports)
+
+lock: $(READY) ## write requirements.lock anew; LOCK_FLAGS=--upgrade takes the newest versions
+	$(call quietly,pip-compile,$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(LOCK_FLAGS) \
+		--output-file requirements.lock pyproject.toml)
+
+clean: ## remove what the other targets made: the environment, caches, builds and the demo's database
+	@rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made once, and again when the lock or the project file changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Overstap needs Python 3.11 or newer; name one: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@echo "Making $(VENV): about a minute, once"
+	$(call quietly,  environment,$(PYTHON) -m venv --clear $(VENV))
+	$(call quietly,  libraries,$(PIP) install --require-hashes --requirement requirements.lock)
+	$(call quietly,  overstap,$(PIP) install --no-deps --no-build-isolation --editable .)
+	@touch $@
