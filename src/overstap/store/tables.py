@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 
 from overstap.store.database import UtcDateTime
 
-JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+JsonDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def moment(*, nullable: bool = False) -> Any:

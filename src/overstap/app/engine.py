@@ -1,0 +1,255 @@
+"""One run's way through a worker: look what is next, perform the step, decide, commit (design §4).
+
+The engine has no thread and no loop of its own: the worker gives it both, and tests drive it in virtual time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from overstap.clock import Clock
+from overstap.domain.ports import Provider
+from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
+from overstap.store.claims import Claim, Claims, Committed, Intent, Settlement
+from overstap.store.rows import EffectRecord
+from overstap.workflow.decide import (
+    Action,
+    Decision,
+    Discard,
+    Expire,
+    Perform,
+    Receive,
+    discard,
+    expire,
+    next_action,
+    receive,
+    settle,
+)
+from overstap.workflow.files import Library
+from overstap.workflow.outcome import Outcome, Retry, Step, Stop
+from overstap.workflow.run import JournalEntry, Run
+
+log = structlog.get_logger(__name__)
+
+Intend = Callable[[Intent], EffectRecord]
+"""Writes an effect down before its call goes out; raises ClaimLost when the claim's token no longer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a step answered, and the effects it had."""
+
+    outcome: Outcome
+    effects: list[EffectRecord]
+
+
+@dataclass(slots=True)
+class _Context:
+    """What one step gets to see and use; see `workflow.outcome.StepContext`."""
+
+    claim: Claim
+    effect_key: str
+    now: datetime
+    intend: Intend
+    provider: Provider
+    clock: Clock
+    limit: timedelta
+    effects: list[EffectRecord] = field(default_factory=list)
+
+    @property
+    def run_id(self) -> str:
+        return self.claim.run.id
+
+    @property
+    def tenant_id(self) -> str:
+        return self.claim.run.tenant_id
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        return self.claim.run.input
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return self.claim.run.data
+
+    @property
+    def cause(self) -> str | None:
+        return self.claim.run.cause
+
+    def effect(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        record = self.intend(Intent(self.claim, self.effect_key, operation, dict(request)))
+        if record.status == "confirmed" and record.response is not None:
+            return record.response
+        if record.operation != operation:
+            raise ProviderRefused(f"effect {record.key} was {record.operation} and cannot become {operation}")
+        try:
+            # An effect that was intended before may have happened: look before repeating it.
+            answer = None if record.fresh else self.provider.lookup(record.key, self.clock.now())
+            if answer is None:
+                answer = self.provider.execute(operation, record.key, record.request, self.clock.now(), self.limit)
+        except ProviderError as error:
+            self.effects.append(replace(record, status=_status_after(error), error=str(error)))
+            raise
+        self.effects.append(replace(record, status="confirmed", response=dict(answer)))
+        return answer
+
+
+def _status_after(error: ProviderError) -> str:
+    if isinstance(error, ProviderRefused):
+        return "refused"
+    return "unknown" if isinstance(error, ProviderTimeout) else "intended"
+
+
+class Engine:
+    """Advances claimed runs.
+
+    Args:
+        steps: the registered steps by name.
+        lease: how long a claim lasts, in machine time.
+        call_limit: how long one call to a provider may take, in machine time; well below the lease.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        steps: Mapping[str, Step],
+        provider: Provider,
+        claims: Claims,
+        clock: Clock,
+        *,
+        lease: timedelta,
+        call_limit: timedelta,
+    ) -> None:
+        self.claims = claims
+        self.clock = clock
+        self._library = library
+        self._steps = steps
+        self._provider = provider
+        self._lease = lease
+        self._call_limit = call_limit
+
+    def claim(self, worker_id: str, limit: int) -> list[Claim]:
+        """Take up to `limit` due runs."""
+        now = self.clock.now()
+        return self.claims.claim(worker_id, limit, now, self._lease_from(now))
+
+    def action(self, claim: Claim) -> Action | None:
+        """What there is to do for a claimed run now."""
+        run = claim.run
+        return next_action(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
+
+    def perform(self, claim: Claim, step: str, intend: Intend) -> Performed:
+        """Do one step of a claimed run; no transaction is open meanwhile.
+
+        Raises:
+            ClaimLost: when the claim went to somebody else before an effect could be recorded.
+        """
+        context = _Context(
+            claim=claim,
+            effect_key=effect_key(claim.run, step),
+            now=self.clock.now(),
+            intend=intend,
+            provider=self._provider,
+            clock=self.clock,
+            limit=self._call_limit,
+        )
+        try:
+            outcome = self._steps[step].call(context)
+        except ClaimLost:
+            raise
+        except ProviderRefused as error:
+            outcome = Stop(str(error))
+        except ProviderError as error:
+            outcome = Retry(str(error))
+        except Exception as error:
+            # A defect in a step must not take the worker down, nor lose the run: it stays visible as a retry.
+            log.exception("step_crashed", run_id=claim.run.id, tenant_id=claim.run.tenant_id, step=step)
+            outcome = Retry(f"{type(error).__name__}: {error}")
+        return Performed(outcome, context.effects)
+
+    def decide(self, claim: Claim, performed: Performed | None = None) -> Settlement:
+        """Everything that follows for a claimed run without another step, ready to be committed."""
+        now = self.clock.now()
+        definition = self._library.get(claim.run.workflow, claim.run.version)
+        run, inbox = claim.run, list(claim.signals)
+        entries: list[JournalEntry] = []
+        settled: list[str] = []
+
+        def add(decision: Decision) -> Run:
+            entries.append(decision.entry)
+            return decision.run
+
+        if performed is not None:
+            run = add(settle(definition, run, performed.outcome, now))
+        while True:
+            match next_action(definition, run, inbox, now):
+                case Receive(signal=signal):
+                    run = add(receive(definition, run, signal, now))
+                case Discard(signal=signal):
+                    run = add(discard(run, signal, now))
+                case Expire():
+                    run = add(expire(definition, run, now))
+                    continue
+                case Perform() | None as last:
+                    effects = performed.effects if performed is not None else []
+                    return Settlement(claim, run, entries, settled, effects, keep=last is not None)
+            inbox.remove(signal)
+            settled.append(signal.id)
+
+    def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent] = ()) -> Committed:
+        """Commit a batch of decisions, and record effects that are about to happen, in one transaction."""
+        now = self.clock.now()
+        committed = self.claims.commit(settlements, intents, now, self._lease_from(now))
+        for item in settlements:
+            if item.claim.run.id not in committed.lost:
+                self._tell(item)
+        return committed
+
+    def record(self, intent: Intent) -> EffectRecord:
+        """Record one effect at once, for those that have no group commit.
+
+        Raises:
+            ClaimLost: when the claim's token no longer holds.
+        """
+        committed = self.commit([], [intent])
+        if intent.claim.run.id in committed.lost:
+            raise ClaimLost(intent.claim.run.id, committed.lost[intent.claim.run.id])
+        return committed.effects[intent.key]
+
+    def renew(self, claims: Sequence[Claim]) -> dict[str, str | None]:
+        """Move the end of claims; answers the lost ones with their new holders."""
+        return self.claims.renew(claims, self._lease_from(self.clock.now()))
+
+    def idle(self) -> bool:
+        """Whether nothing is due and nobody holds anything."""
+        now = self.clock.now()
+        return self.claims.idle(now, self._lease_from(now))
+
+    def _lease_from(self, now: datetime) -> datetime:
+        return now + self.clock.stretch(self._lease)
+
+    @staticmethod
+    def _tell(item: Settlement) -> None:
+        for entry in item.entries:
+            level = log.info if entry.to_state is not None else log.debug
+            level(
+                entry.kind.value,
+                run_id=entry.run_id,
+                tenant_id=item.run.tenant_id,
+                seq=entry.seq,
+                event_sent=entry.event,
+                state=item.run.state if entry.to_state is None else entry.to_state,
+                step=entry.step,
+                error=entry.data.get("error"),
+            )
+
+
+def effect_key(run: Run, step: str) -> str:
+    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
+    chunk = f":{run.chunk}" if run.chunk else ""
+    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"

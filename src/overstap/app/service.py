@@ -1,0 +1,177 @@
+"""Every command of Overstap, for whichever face asks: order, signal, look (design §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from ulid import ULID
+
+from overstap.clock import Clock
+from overstap.domain.catalog import Catalog
+from overstap.domain.change import PlanChange
+from overstap.domain.eligibility import Limits, check
+from overstap.domain.findings import Finding, NotEligible, Severity
+from overstap.domain.ports import Provider
+from overstap.errors import BadInput, Conflict, NotFound
+from overstap.store.rows import EffectRecord
+from overstap.store.runs import ActiveChange, Runs, StoredRun
+from overstap.workflow.decide import Signal, awaits_sometime, submit
+from overstap.workflow.files import Library
+from overstap.workflow.run import JournalEntry
+
+PLAN_CHANGE = "plan_change"
+
+
+class Service:
+    """The application's commands.
+
+    Args:
+        woken: called after something became due, so that a worker in the same process looks at once.
+    """
+
+    def __init__(
+        self, runs: Runs, provider: Provider, catalog: Catalog, library: Library, limits: Limits, clock: Clock
+    ) -> None:
+        self._runs = runs
+        self._provider = provider
+        self._catalog = catalog
+        self._library = library
+        self._limits = limits
+        self._clock = clock
+
+    def submit(self, change: PlanChange, *, key: str | None = None, actor: str = "operator") -> tuple[StoredRun, bool]:
+        """Order a plan change.
+
+        Args:
+            key: the idempotency key: the same key with the same change gives the same run again.
+
+        Returns:
+            The run, and whether it is new.
+
+        Raises:
+            NotFound: when there is no such tenant, subscription or plan.
+            NotEligible: when a rule blocks it; carries all findings.
+            ActiveChange: when the tenant has an active change (rules.md J3).
+            Conflict: when the key was used for another change.
+        """
+        if key is not None and not key.strip():
+            raise BadInput("An idempotency key has at least one character that is not a space.")
+        change, order = self._resolve(change)
+        existing = self._runs.by_key(key) if key is not None else None
+        if existing is not None:
+            return self._same(existing, order, key), False
+        active = self._runs.active(change.tenant_id)
+        if active is not None:
+            raise ActiveChange(change.tenant_id, active.run.id)
+        findings = self.eligibility(change)
+        if any(finding.severity is Severity.BLOCKER for finding in findings):
+            raise NotEligible(findings)
+        now = self._clock.now()
+        run_id = str(ULID.from_datetime(now))
+        decision = submit(self._library.latest(PLAN_CHANGE), run_id, change.tenant_id, order, actor, now)
+        try:
+            self._runs.insert(decision, key)
+        except Conflict:
+            existing = self._runs.by_key(key) if key is not None else None
+            if existing is None:
+                raise
+            return self._same(existing, order, key), False
+        return self._runs.get(run_id), True
+
+    def eligibility(self, change: PlanChange) -> Sequence[Finding]:
+        """All findings of the rules on a change, on the facts as they are now."""
+        return check(self._provider.tenant(change.tenant_id), change, self._catalog, self._limits)
+
+    def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:
+        """Send a run something from outside; a signal that comes early waits for its state.
+
+        Raises:
+            BadInput: when the run's workflow awaits no such event, or the reason is empty.
+            NotFound: when there is no such run.
+            Conflict: when the run cannot come to a state that awaits it any more.
+        """
+        if not reason.strip():
+            raise BadInput("A signal needs a reason: say why, it goes into the run's journal.")
+        run = self._runs.get(run_id).run
+        definition = self._library.get(run.workflow, run.version)
+        known = sorted({name for spec in definition.states.values() for name in spec.signals})
+        if event not in known:
+            raise BadInput(f"{event!r} is no signal of {run.workflow} v{run.version}; it awaits {', '.join(known)}.")
+        acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
+        now = self._clock.now()
+        sent = Signal(id=str(ULID.from_datetime(now)), event=event, reason=reason, actor=actor, at=now)
+        self._runs.signal(run_id, sent, acceptable=acceptable)
+        return self._runs.get(run_id)
+
+    def run(self, run_id: str) -> StoredRun:
+        """One run.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        return self._runs.get(run_id)
+
+    def runs(
+        self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None
+    ) -> list[StoredRun]:
+        """Runs, the newest first.
+
+        Raises:
+            BadInput: when no workflow has such a state.
+        """
+        states = {name for definition in self._library.all() for name in definition.states}
+        if state is not None and state not in states:
+            raise BadInput(f"No workflow has a state {state!r}; states are {', '.join(sorted(states))}.")
+        return self._runs.page(state=state, tenant_id=tenant_id, limit=limit, before=before)
+
+    def journal(self, run_id: str) -> list[JournalEntry]:
+        """The whole journal of a run."""
+        return self._runs.journal(run_id)
+
+    def effects(self, run_id: str) -> list[EffectRecord]:
+        """The effects of a run, the earliest first."""
+        return self._runs.effects(run_id)
+
+    def pending_signals(self, run_id: str) -> list[Signal]:
+        """The signals of a run that wait for their time."""
+        return self._runs.pending_signals(run_id)
+
+    def now(self) -> datetime:
+        """The present moment of the clock this database lives by."""
+        return self._clock.now()
+
+    def _resolve(self, change: PlanChange) -> tuple[PlanChange, dict[str, Any]]:
+        """The change with everything it left open filled in from its source, and the order to submit."""
+        tenant = self._provider.tenant(change.tenant_id)
+        source = tenant.subscription(change.subscription_id)
+        if source is None:
+            held = ", ".join(one.id for one in tenant.subscriptions) or "none"
+            raise NotFound(f"{tenant.name} has no subscription {change.subscription_id!r}; it has {held}.")
+        target = self._catalog.plan(change.target_plan)
+        change = replace(
+            change,
+            seats=source.seats if change.seats is None else change.seats,
+            payment_method=change.payment_method or source.payment_method,
+            billing_frequency=change.billing_frequency or source.billing_frequency,
+        )
+        order = change.to_dict() | {
+            "tenant_name": tenant.name,
+            "source_plan": source.plan,
+            "target_sku_id": target.sku_id,
+            "target_sku_part_number": target.sku_part_number,
+            "catalog_version": self._catalog.version,
+        }
+        return change, order
+
+    @staticmethod
+    def _same(existing: StoredRun, order: dict[str, Any], key: str | None) -> StoredRun:
+        asked = {name: order[name] for name in _IDENTITY}
+        if {name: existing.run.input.get(name) for name in _IDENTITY} != asked:
+            raise Conflict(f"The idempotency key {key!r} was used for another change: run {existing.run.id}.")
+        return existing
+
+
+_IDENTITY = ("tenant_id", "subscription_id", "target_plan", "seats", "payment_method", "billing_frequency")

@@ -1,0 +1,316 @@
+"""The worker: claims due runs, has their steps done by a thread pool, and commits what was decided, in batches.
+
+One thread, the loop, does all the writing: whatever has come in since its last transaction goes into the next one. Under
+load that makes large batches, at light load a batch of one that commits at once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from itertools import chain, repeat
+from queue import Empty, SimpleQueue
+from typing import Protocol, TypeVar
+
+import structlog
+from ulid import ULID
+
+from overstap import __version__
+from overstap.app.engine import Engine, Performed
+from overstap.app.ticker import Ticker
+from overstap.errors import ClaimLost
+from overstap.settings import WorkerSettings
+from overstap.store.claims import Claim, Committed, Intent, Settlement
+from overstap.store.database import DatabaseUnavailable
+from overstap.store.fleet import Fleet
+from overstap.store.rows import EffectRecord
+from overstap.workflow.decide import Perform
+
+log = structlog.get_logger(__name__)
+
+_Answer = TypeVar("_Answer")
+_PATIENCE = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between the tries to reach a database that is away."""
+
+
+class Wakeups(Protocol):
+    """Something that calls `wake` when runs become due, until it is closed."""
+
+    def close(self) -> None:
+        """Stop calling."""
+
+
+class _Beat(Enum):
+    LOOK = auto()
+    RENEW = auto()
+    HEARTBEAT = auto()
+    STOP = auto()
+
+
+@dataclass(slots=True)
+class _StepEnded:
+    claim: Claim
+    performed: Performed | None  # None: the claim was lost on the way
+
+
+@dataclass(slots=True)
+class _IntentAsked:
+    intent: Intent
+    answer: Future[EffectRecord]
+
+
+_Item = _Beat | _StepEnded | _IntentAsked
+
+
+class Worker:
+    """A worker process's loop.
+
+    Args:
+        listen: given a function to call, answers what calls it whenever runs become due in another process.
+    """
+
+    def __init__(
+        self, engine: Engine, fleet: Fleet, settings: WorkerSettings, listen: Callable[[Callable[[], None]], Wakeups]
+    ) -> None:
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-6:].lower()}"
+        self._engine = engine
+        self._fleet = fleet
+        self._settings = settings
+        self._listen = listen
+        self._mailbox: SimpleQueue[_Item] = SimpleQueue()
+        self._ticker = Ticker()
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="overstap-step")
+        self._held: dict[str, Claim] = {}
+        self._steps: dict[str, Future[None]] = {}
+        self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
+        self._stopping_since: float | None = None
+        self._look = True
+
+    def wake(self) -> None:
+        """Have the loop look for due runs; from any thread."""
+        self._mailbox.put(_Beat.LOOK)
+
+    def stop(self) -> None:
+        """Claim nothing more, finish or let go what is held within the grace, and end; from any thread or a signal."""
+        self._stop_asked = True
+        self._mailbox.put(_Beat.STOP)
+
+    @property
+    def in_flight(self) -> int:
+        """Steps that are still being done; above 0 after `run` only when the grace was too short for them."""
+        return len(self._steps)
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Work until `stop`, or with `until_idle` until nothing is due and nobody holds anything.
+
+        Raises:
+            DatabaseUnavailable: when the database is away at the start, or still at the end.
+        """
+        self._fleet.register(self.id, socket.gethostname(), os.getpid(), __version__, self._engine.clock.now())
+        log.info("worker_started", worker=self.id, threads=self._settings.threads, batch=self._settings.batch)
+        self._ticker.every(self._settings.tick, "look", self.wake)
+        self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(_Beat.RENEW))
+        self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(_Beat.HEARTBEAT))
+        self._ticker.start()
+        wakeups = self._listen(self.wake)
+        try:
+            self._loop(until_idle=until_idle)
+        finally:
+            wakeups.close()
+            self._ticker.stop()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._leave()
+
+    def _loop(self, *, until_idle: bool) -> None:
+        while True:
+            if self._look and self._stopping_since is None:
+                self._claim()
+                if until_idle and not self._held and self._engine.idle():
+                    return
+            self._settle(*self._take())
+            if self._stopping_since is not None and self._wind_down():
+                return
+
+    def _take(self) -> tuple[list[_StepEnded], list[_IntentAsked]]:
+        """Wait for something to come in, then take all there is."""
+        ended: list[_StepEnded] = []
+        intents: list[_IntentAsked] = []
+        left = self._grace_left()
+        timeout = 0.0 if self._look else None if left == math.inf else max(0.0, left)
+        with suppress(Empty):
+            while True:
+                item = self._mailbox.get(block=timeout != 0.0, timeout=timeout)
+                timeout = 0.0
+                match item:
+                    case _StepEnded():
+                        ended.append(item)
+                    case _IntentAsked():
+                        intents.append(item)
+                    case _Beat.LOOK:
+                        self._look = True
+                    case _Beat.RENEW:
+                        self._renew()
+                    case _Beat.HEARTBEAT:
+                        self._heartbeat()
+                    case _Beat.STOP if self._stopping_since is None:
+                        log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._steps))
+                        self._stopping_since = time.monotonic()
+        return ended, intents
+
+    def _claim(self) -> None:
+        room = self._settings.batch - len(self._held)
+        self._look = False
+        if room <= 0:
+            return
+        try:
+            claims = self._engine.claim(self.id, room)
+            self._look = len(claims) == room
+            if not self._look:
+                self._wake_when_due()
+        except DatabaseUnavailable as error:
+            log.warning("database_away", worker=self.id, error=str(error))  # the next tick tries again
+            return
+        for claim in claims:
+            self._held[claim.run.id] = claim
+        self._go_on(claims)
+
+    def _wake_when_due(self) -> None:
+        next_due = self._engine.claims.next_due()
+        if next_due is not None:
+            delay = self._engine.clock.shrink(next_due - self._engine.clock.now())
+            if delay < self._settings.tick:
+                self._ticker.once(max(delay, timedelta(milliseconds=1)), "due", self.wake)
+
+    def _go_on(self, claims: list[Claim]) -> None:
+        """Start the next step of claims; commit at once what follows without a step."""
+        stepless = []
+        for claim in claims:
+            action = self._engine.action(claim)
+            if isinstance(action, Perform):
+                self._steps[claim.run.id] = self._pool.submit(self._perform, claim, action.step)
+            else:
+                stepless.append(self._engine.decide(claim))
+        self._commit(stepless, [])
+
+    def _perform(self, claim: Claim, step: str) -> None:
+        """Do a step; runs in the pool."""
+        try:
+            performed: Performed | None = self._engine.perform(claim, step, self._intend)
+        except ClaimLost as error:
+            log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
+            performed = None
+        self._mailbox.put(_StepEnded(claim, performed))
+
+    def _intend(self, intent: Intent) -> EffectRecord:
+        asked = _IntentAsked(intent, Future())
+        self._mailbox.put(asked)
+        return asked.answer.result()
+
+    def _settle(self, ended: list[_StepEnded], intents: list[_IntentAsked]) -> None:
+        settlements = []
+        for item in ended:
+            run_id = item.claim.run.id
+            self._steps.pop(run_id, None)
+            claim = self._held.get(run_id)
+            if claim is not None and item.performed is not None and claim.token == item.claim.token:
+                settlements.append(self._engine.decide(claim, item.performed))
+            else:
+                self._held.pop(run_id, None)  # the claim was lost meanwhile: drop the work
+        self._commit(settlements, intents)
+
+    def _commit(self, settlements: list[Settlement], intents: list[_IntentAsked]) -> None:
+        if not settlements and not intents:
+            return
+        try:
+            committed = self._patiently(lambda: self._engine.commit(settlements, [asked.intent for asked in intents]))
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if len(settlements) + len(intents) > 1:
+                # One bad part must not hold up the others: commit each by itself.
+                for settlement in settlements:
+                    self._commit([settlement], [])
+                for asked in intents:
+                    self._commit([], [asked])
+                return
+            log.exception("commit_failed", worker=self.id, run_ids=[item.run.id for item in settlements])
+            committed = Committed(lost={item.claim.run.id: self.id for item in settlements})
+            committed.lost |= {asked.intent.claim.run.id: self.id for asked in intents}
+        self._after(committed, intents)
+
+    def _after(self, committed: Committed, intents: list[_IntentAsked]) -> None:
+        self._forget(committed.lost)
+        for asked in intents:
+            run_id = asked.intent.claim.run.id
+            if run_id in committed.lost:
+                asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
+            else:
+                asked.answer.set_result(committed.effects[asked.intent.key])
+        for run in committed.released:
+            self._held.pop(run.id, None)
+        for claim in committed.kept:
+            self._held[claim.run.id] = claim
+        if committed.released:
+            self._look = True  # there is room again, and what was let go may be due already
+        if self._stopping_since is None:
+            self._go_on(committed.kept)
+
+    def _forget(self, lost: dict[str, str | None]) -> None:
+        for run_id, holder in lost.items():
+            log.warning("claim_lost", worker=self.id, run_id=run_id, held_by=holder)
+            self._held.pop(run_id, None)
+
+    def _renew(self) -> None:
+        try:
+            self._forget(self._engine.renew(list(self._held.values())))
+        except DatabaseUnavailable as error:
+            log.warning("database_away", worker=self.id, error=str(error))
+
+    def _heartbeat(self) -> None:
+        try:
+            self._fleet.heartbeat(self.id, self._engine.clock.now())
+        except DatabaseUnavailable as error:
+            log.warning("database_away", worker=self.id, error=str(error))
+
+    def _wind_down(self) -> bool:
+        """Let go what has no step in flight; answers whether the worker may leave."""
+        for run_id in [run_id for run_id, step in self._steps.items() if step.cancel()]:
+            del self._steps[run_id]
+        waiting = [claim for run_id, claim in self._held.items() if run_id not in self._steps]
+        if waiting:
+            self._forget(self._patiently(lambda: self._engine.claims.release(waiting)))
+            for claim in waiting:
+                self._held.pop(claim.run.id, None)
+        return not self._steps or self._grace_left() <= 0
+
+    def _grace_left(self) -> float:
+        if self._stopping_since is None:
+            return math.inf
+        return self._stopping_since + self._settings.grace.total_seconds() - time.monotonic()
+
+    def _patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Do it, again and again while the database is away; gives up when the worker is told to stop."""
+        pauses = chain(_PATIENCE, repeat(_PATIENCE[-1]))
+        while True:
+            try:
+                return call()
+            except DatabaseUnavailable as error:
+                log.warning("database_away", worker=self.id, error=str(error))
+                if self._stop_asked:
+                    raise
+                time.sleep(next(pauses))
+
+    def _leave(self) -> None:
+        if self._held:
+            # Their steps are still under way: the claims run out, and the effects are looked up before a repeat.
+            log.warning("steps_left_behind", worker=self.id, run_ids=sorted(self._held))
+        self._fleet.stopped(self.id, self._engine.clock.now())
+        log.info("worker_stopped", worker=self.id)

@@ -1,0 +1,364 @@
+"""Claiming due runs and committing what was decided: the hot path (design §4.2, §4.5).
+
+Everything here is set-based, and every write is guarded by the claim's fencing token: elapsed time frees nothing, a new
+claim with a new token does, and from then on the old holder's writes are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, update
+
+from overstap.store.database import Database
+from overstap.store.rows import (
+    EFFECT,
+    JOURNAL,
+    RUN,
+    RUN_COLUMNS,
+    SIGNAL,
+    EffectRecord,
+    changing_values,
+    journal_values,
+    to_effect,
+    to_run,
+    to_signal,
+)
+from overstap.workflow.decide import Signal
+from overstap.workflow.run import JournalEntry, Run
+
+
+@dataclass(slots=True)
+class Claim:
+    """A worker's time-limited hold on a run.
+
+    Attributes:
+        run: the run as it was last committed.
+        token: the fencing token; each claim of a run gets a higher one.
+        inbox: how many signals the run had ever got when `signals` was read.
+        signals: the pending ones, in the order they came.
+        until: when another worker may take the run over.
+    """
+
+    run: Run
+    token: int
+    inbox: int
+    signals: list[Signal]
+    until: datetime
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What to commit for one claim.
+
+    Attributes:
+        run: the run as decided.
+        entries: the journal entries that lead there.
+        settled: ids of signals that were applied or discarded.
+        effects: effects of the step, as they turned out.
+        keep: stay claimed, because there is more to do at once.
+    """
+
+    claim: Claim
+    run: Run
+    entries: list[JournalEntry]
+    settled: list[str] = field(default_factory=list)
+    effects: list[EffectRecord] = field(default_factory=list)
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An effect to be recorded before its call goes out."""
+
+    claim: Claim
+    key: str
+    operation: str
+    request: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Committed:
+    """What became of a batch.
+
+    Attributes:
+        kept: claims that go on, with their runs, signals and ends brought up to date.
+        released: runs that were let go.
+        lost: run id to the worker that holds the run now (None: nobody), for writers that came too late.
+        effects: the ledger's record for each intent's key.
+    """
+
+    kept: list[Claim] = field(default_factory=list)
+    released: list[Run] = field(default_factory=list)
+    lost: dict[str, str | None] = field(default_factory=dict)
+    effects: dict[str, EffectRecord] = field(default_factory=dict)
+
+
+_UPDATE_RUN = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("b_id"))
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in (
+                "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error", "wake_at",
+                "deadline_at", "updated_at", "ended_at", "status", "due_at", "claimed_by", "claim_until",
+            )
+        }
+    )
+)  # fmt: skip
+_SETTLE_EFFECT = (
+    update(EFFECT)
+    .where(EFFECT.c.key == bindparam("b_key"))
+    .values({name: bindparam(f"b_{name}") for name in ("status", "response", "error", "settled_at")})
+)
+
+
+class Claims:
+    """Claims and commits for the workers of one process.
+
+    Args:
+        workflows: name and version of the definitions this process has.
+    """
+
+    def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
+        self._database = database
+        # Runs of a version this process does not have are left to those that have it.
+        self._due = tuple_(RUN.c.workflow, RUN.c.version).in_(sorted(workflows)) & RUN.c.due_at.is_not(None)
+
+    def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
+        """Take up to `limit` due runs that nobody holds, or whose claim has run out; the longest due first."""
+        due = select(RUN.c.id).where(self._due, RUN.c.due_at <= now).order_by(RUN.c.due_at).limit(limit)
+        with self._database.read() as connection:
+            if connection.execute(due.limit(1)).first() is None:
+                return []
+        with self._database.write() as connection:
+            take = update(RUN).values(
+                claimed_by=worker_id, claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
+            )
+            if self._database.dialect == "postgresql":
+                # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+                chosen = due.with_for_update(skip_locked=True).cte("chosen")
+                take = take.where(RUN.c.id == chosen.c.id)
+            else:
+                take = take.where(RUN.c.id.in_(due))
+            rows = connection.execute(take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)).all()
+            # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
+            inboxes = _pending(connection, [row.id for row in rows if row.inbox])
+            return [
+                Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until)
+                for row in sorted(rows, key=lambda row: row.id)
+            ]
+
+    def commit(
+        self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime, until: datetime
+    ) -> Committed:
+        """Commit a batch in one transaction, each part only while its claim's token holds.
+
+        Args:
+            until: the new end of the claims that are kept.
+        """
+        result = Committed()
+        claims = [item.claim for item in (*settlements, *intents)]
+        with self._database.write() as connection:
+            holders = _lock(connection, [claim.run.id for claim in claims])
+            for claim in claims:
+                holder = holders.get(claim.run.id, _NOBODY)
+                # The seq differs when our own commit went through but its answer was lost: never advance twice.
+                if (holder.token, holder.seq) != (claim.token, claim.run.seq):
+                    result.lost[claim.run.id] = holder.worker_id
+            valid = [item for item in settlements if item.claim.run.id not in result.lost]
+            self._commit_runs(connection, valid, holders, result, now, until)
+            _commit_effects(connection, [effect for item in valid for effect in item.effects], now)
+            result.effects = _record(connection, [one for one in intents if one.claim.run.id not in result.lost], now)
+        return result
+
+    def _commit_runs(
+        self,
+        connection: Connection,
+        settlements: Sequence[Settlement],
+        holders: dict[str, _Holder],
+        result: Committed,
+        now: datetime,
+        until: datetime,
+    ) -> None:
+        if not settlements:
+            return
+        updates, journal, settled, stale = [], [], [], []
+        for item in settlements:
+            run, inbox = item.run, holders[item.run.id].inbox
+            fresh_signals = inbox > item.claim.inbox
+            keep = item.keep or fresh_signals
+            values = {f"b_{name}": value for name, value in changing_values(run).items()}
+            values |= {
+                "b_id": run.id,
+                "b_due_at": until if keep else run.due_at,
+                "b_claimed_by": holders[run.id].worker_id if keep else None,
+                "b_claim_until": until if keep else None,
+            }
+            updates.append(values)
+            journal.extend(journal_values(entry) for entry in item.entries)
+            settled.extend(item.settled)
+            if keep:
+                left = [one for one in item.claim.signals if one.id not in item.settled]
+                result.kept.append(Claim(run, item.claim.token, inbox, left, until))
+                if fresh_signals:
+                    stale.append(run.id)
+            else:
+                result.released.append(run)
+        connection.execute(_UPDATE_RUN, updates)
+        if journal:
+            connection.execute(insert(JOURNAL), journal)
+        if settled:
+            connection.execute(update(SIGNAL).where(SIGNAL.c.id.in_(settled)).values(settled_at=now))
+        if stale:
+            inboxes = _pending(connection, stale)
+            for claim in result.kept:
+                claim.signals = inboxes.get(claim.run.id, claim.signals)
+
+    def renew(self, claims: Iterable[Claim], until: datetime) -> dict[str, str | None]:
+        """Move the end of claims that are still held; answers the lost ones as `commit` does."""
+        return self._end_at(claims, until=until)
+
+    def release(self, claims: Iterable[Claim]) -> dict[str, str | None]:
+        """Let runs go as they were last committed; answers the lost ones as `commit` does."""
+        return self._end_at(claims, until=None)
+
+    def _end_at(self, claims: Iterable[Claim], until: datetime | None) -> dict[str, str | None]:
+        claims = list(claims)
+        lost: dict[str, str | None] = {}
+        if not claims:
+            return lost
+        with self._database.write() as connection:
+            holders = _lock(connection, [claim.run.id for claim in claims])
+            updates = []
+            for claim in claims:
+                holder = holders.get(claim.run.id, _NOBODY)
+                if holder.token != claim.token:
+                    lost[claim.run.id] = holder.worker_id
+                    continue
+                due_at = claim.run.due_at if holder.inbox == claim.inbox else claim.run.updated_at
+                updates.append(
+                    {
+                        "b_id": claim.run.id,
+                        "b_due_at": until or due_at,
+                        "b_claimed_by": holder.worker_id if until else None,
+                        "b_claim_until": until,
+                    }
+                )
+                claim.until = until or claim.until
+            if updates:
+                connection.execute(
+                    update(RUN)
+                    .where(RUN.c.id == bindparam("b_id"))
+                    .values(
+                        {name: bindparam(f"b_{name}") for name in ("due_at", "claimed_by", "claim_until")},
+                    ),
+                    updates,
+                )
+        return lost
+
+    def next_due(self) -> datetime | None:
+        """When the next run becomes due or the next claim runs out; None when nothing will by itself."""
+        first = select(RUN.c.due_at).where(self._due).order_by(RUN.c.due_at).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(first).scalar()
+
+    def idle(self, now: datetime, longest_claim: datetime) -> bool:
+        """Whether nothing is due and nobody holds anything.
+
+        Args:
+            longest_claim: no claim made so far can end later than this.
+        """
+        busy = (
+            select(literal(1))
+            .where(self._due, RUN.c.due_at <= longest_claim, (RUN.c.due_at <= now) | RUN.c.claimed_by.is_not(None))
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.execute(busy).first() is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who holds a run; a run that nobody holds has no valid token."""
+
+    worker_id: str | None
+    token: int | None
+    inbox: int
+    seq: int
+
+
+_NOBODY = _Holder(None, None, 0, 0)
+
+
+def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, _Holder]:
+    """Lock runs, in one order for all writers."""
+    query = select(RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq).where(RUN.c.id.in_(set(ids)))
+    rows = connection.execute(query.order_by(RUN.c.id).with_for_update()).all()
+    return {
+        row.id: _Holder(row.claimed_by, row.claim_token if row.claimed_by else None, row.inbox, row.seq) for row in rows
+    }
+
+
+def _pending(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Signal]]:
+    inboxes: dict[str, list[Signal]] = {}
+    if run_ids:
+        query = select(SIGNAL).where(SIGNAL.c.run_id.in_(run_ids), SIGNAL.c.settled_at.is_(None))
+        for row in connection.execute(query.order_by(SIGNAL.c.at, SIGNAL.c.id)):
+            inboxes.setdefault(row.run_id, []).append(to_signal(row))
+    return inboxes
+
+
+def _commit_effects(connection: Connection, effects: Sequence[EffectRecord], now: datetime) -> None:
+    if effects:
+        values = [
+            {
+                "b_key": one.key,
+                "b_status": one.status,
+                "b_response": one.response,
+                "b_error": one.error,
+                "b_settled_at": now,
+            }
+            for one in effects
+        ]
+        connection.execute(_SETTLE_EFFECT, values)
+
+
+def _record(connection: Connection, intents: Sequence[Intent], now: datetime) -> dict[str, EffectRecord]:
+    if not intents:
+        return {}
+    rows = connection.execute(select(EFFECT).where(EFFECT.c.key.in_([one.key for one in intents])))
+    known = {row.key: to_effect(row) for row in rows}
+    fresh = {
+        one.key: EffectRecord(
+            key=one.key,
+            run_id=one.claim.run.id,
+            operation=one.operation,
+            status="intended",
+            request=one.request,
+            response=None,
+            error=None,
+            at=now,
+            fresh=True,
+        )
+        for one in intents
+        if one.key not in known
+    }
+    if fresh:
+        values = [
+            {
+                "key": one.key,
+                "run_id": one.run_id,
+                "operation": one.operation,
+                "status": one.status,
+                "request": one.request,
+                "at": now,
+            }
+            for one in fresh.values()
+        ]
+        connection.execute(insert(EFFECT), values)
+    return known | fresh

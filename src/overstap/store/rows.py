@@ -1,0 +1,111 @@
+"""Between the rows of the engine's tables and the values of `workflow/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Table
+
+from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
+from overstap.workflow.decide import Signal
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
+
+RUN: Table = RunRow.__table__  # type: ignore[attr-defined]
+JOURNAL: Table = JournalRow.__table__  # type: ignore[attr-defined]
+SIGNAL: Table = SignalRow.__table__  # type: ignore[attr-defined]
+EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
+WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
+
+_FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
+_CHANGING = (
+    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error",
+    "wake_at", "deadline_at", "updated_at", "ended_at",
+)  # fmt: skip
+RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *_CHANGING, "status")]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRecord:
+    """One effect as the ledger knows it.
+
+    Attributes:
+        key: the idempotency key.
+        status: `intended`, `confirmed`, `unknown` or `refused`.
+        request: what the provider is asked, the same at every repeat.
+        fresh: recorded just now, so that no call can have gone out before.
+    """
+
+    key: str
+    run_id: str
+    operation: str
+    status: str
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    error: str | None
+    at: datetime
+    fresh: bool = False
+
+
+def to_run(row: Row[Any]) -> Run:
+    """The run in a row that holds at least `RUN_COLUMNS`."""
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    fields = {name: values[name] for name in (*_FIXED, *_CHANGING)}
+    return Run(status=Status(values["status"]), **fields)
+
+
+def changing_values(run: Run) -> dict[str, Any]:
+    """The columns of a run that its journal can change."""
+    values = {name: getattr(run, name) for name in _CHANGING}
+    values["status"] = run.status.value
+    return values
+
+
+def fixed_values(run: Run) -> dict[str, Any]:
+    """The columns of a run that never change, with those that listings look for."""
+    values = {name: getattr(run, name) for name in _FIXED}
+    values["subscription_id"] = run.input["subscription_id"]
+    values["target_plan"] = run.input["target_plan"]
+    return values
+
+
+def journal_values(entry: JournalEntry) -> dict[str, Any]:
+    """The row of a journal entry."""
+    return {
+        "run_id": entry.run_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "kind": entry.kind.value,
+        "event": entry.event,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "step": entry.step,
+        "actor": entry.actor,
+        "data": dict(entry.data),
+    }
+
+
+def to_entry(row: Row[Any]) -> JournalEntry:
+    """The journal entry in a row."""
+    values = dict(row._mapping)  # noqa: SLF001
+    return JournalEntry(**{**values, "kind": Kind(values["kind"])})
+
+
+def to_signal(row: Row[Any]) -> Signal:
+    """The signal in a row."""
+    return Signal(id=row.id, event=row.event, reason=row.reason, actor=row.actor, at=row.at)
+
+
+def to_effect(row: Row[Any]) -> EffectRecord:
+    """The effect in a row."""
+    return EffectRecord(
+        key=row.key,
+        run_id=row.run_id,
+        operation=row.operation,
+        status=row.status,
+        request=row.request,
+        response=row.response,
+        error=row.error,
+        at=row.at,
+    )

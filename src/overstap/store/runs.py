@@ -1,0 +1,233 @@
+"""Submitting runs, signalling them, and looking at them, one or a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from overstap.errors import Conflict, NotFound
+from overstap.store.database import Database
+from overstap.store.rows import (
+    EFFECT,
+    JOURNAL,
+    RUN,
+    RUN_COLUMNS,
+    SIGNAL,
+    EffectRecord,
+    changing_values,
+    fixed_values,
+    journal_values,
+    to_effect,
+    to_entry,
+    to_run,
+    to_signal,
+)
+from overstap.store.wakeup import notify
+from overstap.workflow.decide import Decision, Signal
+from overstap.workflow.run import JournalEntry, Run
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run with what only scheduling needs."""
+
+    run: Run
+    subscription_id: str
+    target_plan: str
+    due_at: datetime | None
+    claimed_by: str | None
+    claim_token: int
+    claim_until: datetime | None
+    idempotency_key: str | None
+
+
+class ActiveChange(Conflict):
+    """The tenant has an active change already (rules.md J3).
+
+    Args:
+        run_id: the run that is under way.
+    """
+
+    def __init__(self, tenant_id: str, run_id: str) -> None:
+        super().__init__(
+            f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
+        )
+        self.run_id = run_id
+
+
+_STORED = [
+    *RUN_COLUMNS,
+    RUN.c.subscription_id,
+    RUN.c.target_plan,
+    RUN.c.due_at,
+    RUN.c.claimed_by,
+    RUN.c.claim_token,
+    RUN.c.claim_until,
+    RUN.c.idempotency_key,
+]
+
+
+def _stored(row: Row[Any]) -> StoredRun:
+    return StoredRun(
+        run=to_run(row),
+        subscription_id=row.subscription_id,
+        target_plan=row.target_plan,
+        due_at=row.due_at,
+        claimed_by=row.claimed_by,
+        claim_token=row.claim_token,
+        claim_until=row.claim_until,
+        idempotency_key=row.idempotency_key,
+    )
+
+
+class Runs:
+    """The runs of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, decision: Decision, key: str | None) -> None:
+        """Write a new run and its first journal entry.
+
+        Raises:
+            ActiveChange: when the tenant has another active run, however close the race was.
+            Conflict: when the idempotency key is taken.
+        """
+        run = decision.run
+        values = {
+            **fixed_values(run),
+            **changing_values(run),
+            "due_at": run.due_at,
+            "idempotency_key": key,
+            "claim_token": 0,
+            "inbox": 0,
+        }
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(RUN), values)
+                connection.execute(insert(JOURNAL), journal_values(decision.entry))
+                notify(connection)
+        except IntegrityError:
+            if key is not None and self.by_key(key) is not None:
+                raise Conflict(f"The idempotency key {key!r} is taken by another run.") from None
+            active = self.active(run.tenant_id)
+            if active is not None:
+                raise ActiveChange(run.tenant_id, active.run.id) from None
+            raise
+
+    def get(self, run_id: str) -> StoredRun:
+        """The run with that id.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        found = self._one(RUN.c.id == run_id)
+        if found is None:
+            raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
+        return found
+
+    def by_key(self, key: str) -> StoredRun | None:
+        """The run that was submitted under an idempotency key."""
+        return self._one(RUN.c.idempotency_key == key)
+
+    def active(self, tenant_id: str) -> StoredRun | None:
+        """The run of a tenant that has not ended (rules.md J3: there is at most one)."""
+        return self._one((RUN.c.tenant_id == tenant_id) & RUN.c.ended_at.is_(None))
+
+    def page(
+        self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None
+    ) -> list[StoredRun]:
+        """Runs, the newest first.
+
+        Args:
+            before: only those older than the run with this id.
+        """
+        query = select(*_STORED).order_by(RUN.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(RUN.c.state == state)
+        if tenant_id is not None:
+            query = query.where(RUN.c.tenant_id == tenant_id)
+        if before is not None:
+            query = query.where(RUN.c.id < before)
+        with self._database.read() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
+    def all_ids(self) -> list[str]:
+        """The ids of all runs, the oldest first."""
+        with self._database.read() as connection:
+            return list(connection.execute(select(RUN.c.id).order_by(RUN.c.id)).scalars())
+
+    def journal(self, run_id: str) -> list[JournalEntry]:
+        """The whole journal of a run, from the first entry on."""
+        query = select(JOURNAL).where(JOURNAL.c.run_id == run_id).order_by(JOURNAL.c.seq)
+        with self._database.read() as connection:
+            return [to_entry(row) for row in connection.execute(query)]
+
+    def effects(self, run_id: str) -> list[EffectRecord]:
+        """The effects of a run in the order they were intended."""
+        query = select(EFFECT).where(EFFECT.c.run_id == run_id).order_by(EFFECT.c.at, EFFECT.c.key)
+        with self._database.read() as connection:
+            return [to_effect(row) for row in connection.execute(query)]
+
+    def pending_signals(self, run_id: str) -> list[Signal]:
+        """The signals of a run that wait for their time."""
+        query = select(SIGNAL).where(SIGNAL.c.run_id == run_id, SIGNAL.c.settled_at.is_(None)).order_by(SIGNAL.c.at)
+        with self._database.read() as connection:
+            return [to_signal(row) for row in connection.execute(query)]
+
+    def counts(self) -> dict[str, int]:
+        """How many runs are in each state."""
+        query = select(RUN.c.state, func.count()).group_by(RUN.c.state)
+        with self._database.read() as connection:
+            return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not tuples
+
+    def signal(self, run_id: str, signal: Signal, *, acceptable: Sequence[str]) -> Run:
+        """Put a signal into a run's inbox and wake the run.
+
+        Args:
+            acceptable: states of the run in which the signal may still come to something.
+
+        Returns:
+            The run as the signal found it.
+
+        Raises:
+            NotFound: when there is no such run.
+            Conflict: when its state is not acceptable.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(select(*RUN_COLUMNS).where(RUN.c.id == run_id).with_for_update()).first()
+            if row is None:
+                raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
+            if row.state not in acceptable:
+                where = f"in {', '.join(acceptable)}" if acceptable else "in no state of its workflow"
+                raise Conflict(f"Run {run_id} is in {row.state}: {signal.event} is accepted only {where}.")
+            self._put(connection, run_id, signal)
+            notify(connection)
+            return to_run(row)
+
+    @staticmethod
+    def _put(connection: Connection, run_id: str, signal: Signal) -> None:
+        connection.execute(
+            insert(SIGNAL),
+            {
+                "id": signal.id,
+                "run_id": run_id,
+                "event": signal.event,
+                "reason": signal.reason,
+                "actor": signal.actor,
+                "at": signal.at,
+            },
+        )
+        # A claimed run is not made due: its holder sees the inbox at its next commit.
+        due_at = case((RUN.c.claimed_by.is_(None), signal.at), else_=RUN.c.due_at)
+        connection.execute(update(RUN).where(RUN.c.id == run_id).values(inbox=RUN.c.inbox + 1, due_at=due_at))
+
+    def _one(self, condition: Any) -> StoredRun | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(*_STORED).where(condition)).first()
+        return None if row is None else _stored(row)
