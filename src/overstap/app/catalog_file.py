@@ -21,9 +21,9 @@ def load_catalog(path: Path) -> Catalog:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path}: the catalog cannot be read: {error.strerror}; set catalog_file to where it is") from error
+        raise BadInput(f"{path}: {error.strerror}; set catalog_file to where the catalog is") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected UTF-8, found byte 0x{error.object[error.start]:02x} at {error.start}") from error
+        raise BadInput(f"{path}: expected UTF-8, found another byte at {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: no valid TOML: {error}") from error
     return Catalog.from_mapping(values, str(path))
