@@ -1,0 +1,27 @@
+"""What can be set, and where it is read: command line, then environment, then the file, then the default."""
+
+from overstap.settings.load import load_settings
+from overstap.settings.model import (
+    CreditAnswers,
+    EmbeddedSettings,
+    Fault,
+    LogSettings,
+    RulesSettings,
+    Settings,
+    TenantOverride,
+    WorkerSettings,
+    data_path,
+)
+
+__all__ = [
+    "CreditAnswers",
+    "EmbeddedSettings",
+    "Fault",
+    "LogSettings",
+    "RulesSettings",
+    "Settings",
+    "TenantOverride",
+    "WorkerSettings",
+    "data_path",
+    "load_settings",
+]

@@ -1,0 +1,194 @@
+"""What can be set; `config/overstap.toml` says why each setting is as it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from overstap.clock import format_duration, parse_duration
+
+_PACKAGE = Path(__file__).parents[1]
+_SHIPPED = {
+    "settings": Path("config", "overstap.toml"),
+    "catalog": Path("config", "catalog.toml"),
+    "demo": Path("config", "demo"),
+    "workflows": Path("workflows"),
+}
+
+
+def data_path(kind: Literal["settings", "catalog", "demo", "workflows"]) -> Path:
+    """Where a file or folder that comes with Overstap is: inside the installed package, else in the source tree."""
+    inside = _PACKAGE / "_data" / _SHIPPED[kind]
+    return inside if inside.exists() else _PACKAGE.parents[1] / _SHIPPED[kind]
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError("write a duration as text, like 250ms, 2s, 1h30m or 14d")
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
+ShippedPath = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+CreditAnswers = Literal["limit", "never"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WorkerSettings(_Section):
+    """How a worker claims and works (design §4); all durations are machine time."""
+
+    batch: int = Field(default=200, ge=1)
+    threads: int = Field(default=8, ge=1)
+    lease: PositiveDuration = timedelta(seconds=60)
+    tick: PositiveDuration = timedelta(seconds=1)
+    heartbeat: PositiveDuration = timedelta(seconds=5)
+    grace: Duration = timedelta(seconds=20)
+    call_limit: PositiveDuration = timedelta(seconds=20)
+
+    @model_validator(mode="after")
+    def _a_call_ends_well_within_its_claim(self) -> Self:
+        if self.call_limit * 2 >= self.lease:
+            raise ValueError(
+                f"call_limit ({format_duration(self.call_limit)}) must be shorter than half the lease "
+                f"({format_duration(self.lease)}): a call that outlives its claim is done twice"
+            )
+        return self
+
+
+class RulesSettings(_Section):
+    """The limits that the rules judge by (rules.md R2, R11, R19, R33)."""
+
+    wizard_users: int = Field(default=300, ge=1)
+    legacy_users: int = Field(default=25, ge=1)
+    credit_threshold: Decimal = Field(default=Decimal("2500.00"), ge=0, decimal_places=2)
+    keep_old_billing: bool = False
+
+    @property
+    def credit_threshold_cents(self) -> int:
+        """The cost per month from which a credit check is needed, in cents."""
+        return int(self.credit_threshold * 100)
+
+
+class Fault(_Section):
+    """Something that goes wrong at the embedded provider, for demos and tests.
+
+    Attributes:
+        operation: the provider's operation that it hits.
+        tenant: the id of the only tenant that it hits; None hits all.
+        kind: `slow` answers after `time`; `fails` says no before doing anything; `hangs` never answers; `late` does the
+            work and answers after `time`; `lost` does the work and its answer never comes; `refuses` says no for good.
+        times: how many calls it hits; None hits all.
+        lasting: it is over so long after the first call that it hit, clock time; None for never.
+        time: how long `slow` and `late` take, machine time.
+        after: how many calls go well first.
+    """
+
+    operation: str = Field(min_length=1)
+    kind: Literal["slow", "fails", "hangs", "late", "lost", "refuses"]
+    tenant: str | None = None
+    times: int | None = Field(default=None, ge=1)
+    lasting: Duration | None = None
+    time: Duration = timedelta(0)
+    after: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _slow_takes_time(self) -> Self:
+        if self.kind in {"slow", "late"} and not self.time:
+            raise ValueError(f'a fault of kind {self.kind!r} needs a time, like time = "5s"')
+        return self
+
+
+class TenantOverride(_Section):
+    """What is otherwise for one tenant of the embedded provider; None leaves it as it is for all."""
+
+    move_time: Duration | None = None
+    credit_delay: Duration | None = None
+    credit_answers: CreditAnswers | None = None
+
+
+class EmbeddedSettings(_Section):
+    """How the embedded provider behaves; its durations are clock time."""
+
+    move_chunk: int = Field(default=25, ge=1)
+    move_time: Duration = timedelta(0)
+    licence_chunk: int = Field(default=50, ge=1)
+    credit_delay: Duration = timedelta(days=1)
+    credit_answers: CreditAnswers = "limit"
+    faults: tuple[Fault, ...] = ()
+    tenants: dict[str, TenantOverride] = Field(default_factory=dict)
+
+    def of(self, tenant_id: str) -> EmbeddedSettings:
+        """The same settings with what is otherwise for one tenant filled in."""
+        override = self.tenants.get(tenant_id)
+        return self.model_copy(update=override.model_dump(exclude_none=True)) if override else self
+
+
+class LogSettings(_Section):
+    """What is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(BaseSettings):
+    """All settings, checked; made by `load_settings`, or with plain defaults by `Settings()`.
+
+    Attributes:
+        database_url: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`; a relative file starts at the working folder.
+        workflows_dir, catalog_file, demo_dir: None takes what comes with Overstap.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="OVERSTAP_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    database_url: str = Field(default="sqlite:///var/overstap.db", min_length=1)
+    workflows_dir: ShippedPath = None
+    catalog_file: ShippedPath = None
+    demo_dir: ShippedPath = None
+    worker: WorkerSettings = WorkerSettings()
+    rules: RulesSettings = RulesSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    logs: LogSettings = LogSettings()
+
+    @property
+    def workflows(self) -> Path:
+        """The folder of the workflow files."""
+        return self.workflows_dir or data_path("workflows")
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog file."""
+        return self.catalog_file or data_path("catalog")
+
+    @property
+    def demo(self) -> Path:
+        """The folder of the sample tenants, one folder each."""
+        return self.demo_dir or data_path("demo")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: `load_settings` merges the sources itself, so that an error can name the one at fault."""
+        return (init_settings,)
