@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-from overstap.domain.reading import Count, Guid, place, read_model
+from overstap.domain.reading import Count, Guid, Text, place, read_model
 from overstap.errors import BadInput, NotFound
 
 _STAND_INS = UUID("5f0c6c1e-0d1f-4d5c-9e0a-0365a7c4b1de")
@@ -164,31 +164,28 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-_Text = Annotated[StrictStr, Field(min_length=1)]
-
-
 class _FamilyEntry(_Strict):
-    id: _Text
-    name_en: _Text
-    name_nl: _Text
+    id: Text
+    name_en: Text
+    name_nl: Text
 
 
 class _PlanEntry(_Strict):
-    id: _Text
-    family: _Text
-    name_en: _Text
-    name_nl: _Text
-    variants_nl: list[_Text] = []
-    sku_part_number: _Text | None = None
+    id: Text
+    family: Text
+    name_en: Text
+    name_nl: Text
+    variants_nl: list[Text] = []
+    sku_part_number: Text | None = None
     sku_id: Guid | None = None
     monthly_cents: Count
     seat_limit: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
 class _PairEntry(_Strict):
-    source: _Text = Field(alias="from")
-    target: _Text = Field(alias="to")
-    closed: _Text | None = None
+    source: Text = Field(alias="from")
+    target: Text = Field(alias="to")
+    closed: Text | None = None
 
 
 class _CatalogFile(_Strict):

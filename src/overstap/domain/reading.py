@@ -7,13 +7,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, StrictInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from overstap.errors import BadInput
 
 M = TypeVar("M", bound=BaseModel)
 
+_OF_KEY = "[key]"  # pydantic's last step when a key is wrong, not its value
 _SHOWN = 10
 _LONGEST = 40
 _EXPECTED = {
@@ -27,6 +37,7 @@ _EXPECTED = {
     "model_type": "an object",
     "string_too_short": "a text that is not empty",
     "string_type": "a text",
+    "string_unicode": "a text of valid characters",
     "timezone_aware": "a moment with its time zone, such as 2014-05-01T09:30:00Z",
     "tuple_type": "a list",
 }
@@ -57,6 +68,18 @@ def _text_of_moment(value: object) -> object:
 def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise expected("a text without control characters")
+    return value
+
+
+TextOrNothing = Annotated[StrictStr, AfterValidator(_printable)]
+"""A line of text, maybe empty."""
+
+Text = Annotated[StrictStr, Field(min_length=1), AfterValidator(_printable)]
+"""A line of text that is not empty."""
 
 Guid = Annotated[str, BeforeValidator(_guid)]
 """A GUID, kept in lower case."""
@@ -94,6 +117,8 @@ def place(root: str, steps: Sequence[int | str]) -> str:
     """Write a place in a document as a path, e.g. `$.value[3].skuId` or `pairs[3].to`."""
     path = root
     for step in steps:
+        if step == _OF_KEY:
+            continue
         if isinstance(step, int):
             path += f"[{step}]"
         elif step.replace("_", "a").isalnum():
