@@ -96,12 +96,23 @@ class ScaledClock:
     def __init__(self, speed: float, machine_anchor: datetime, clock_anchor: datetime) -> None:
         if speed <= 0:
             raise ValueError(f"a clock's speed is above 0, not {speed}")
-        self.speed = speed
-        self.machine_anchor = machine_anchor
-        self.clock_anchor = clock_anchor
+        self._pace = (speed, machine_anchor, clock_anchor)
+
+    @property
+    def speed(self) -> float:
+        return self._pace[0]
+
+    def follow(self, other: ScaledClock) -> None:
+        """Go on at another clock's pace."""
+        self._pace = other._pace
 
     def now(self) -> datetime:
-        return self.clock_anchor + (datetime.now(UTC) - self.machine_anchor) * self.speed
+        return self.at(datetime.now(UTC))
+
+    def at(self, machine_time: datetime) -> datetime:
+        """What the clock shows at a moment of the machine's time."""
+        speed, machine_anchor, clock_anchor = self._pace
+        return clock_anchor + (machine_time - machine_anchor) * speed
 
     def stretch(self, machine_time: timedelta) -> timedelta:
         return machine_time * self.speed

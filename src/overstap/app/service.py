@@ -26,11 +26,7 @@ PLAN_CHANGE = "plan_change"
 
 
 class Service:
-    """The application's commands.
-
-    Args:
-        woken: called after something became due, so that a worker in the same process looks at once.
-    """
+    """The application's commands."""
 
     def __init__(
         self, runs: Runs, provider: Provider, catalog: Catalog, library: Library, limits: Limits, clock: Clock
@@ -59,10 +55,10 @@ class Service:
         """
         if key is not None and not key.strip():
             raise BadInput("An idempotency key has at least one character that is not a space.")
+        known = self._submitted_before(change, key)
+        if known is not None:
+            return known, False
         change, order = self._resolve(change)
-        existing = self._runs.by_key(key) if key is not None else None
-        if existing is not None:
-            return self._same(existing, order, key), False
         active = self._runs.active(change.tenant_id)
         if active is not None:
             raise ActiveChange(change.tenant_id, active.run.id)
@@ -75,10 +71,10 @@ class Service:
         try:
             self._runs.insert(decision, key)
         except Conflict:
-            existing = self._runs.by_key(key) if key is not None else None
-            if existing is None:
+            known = self._submitted_before(change, key)  # the same key at the same moment: one of the two wins
+            if known is None:
                 raise
-            return self._same(existing, order, key), False
+            return known, False
         return self._runs.get(run_id), True
 
     def eligibility(self, change: PlanChange) -> Sequence[Finding]:
@@ -166,12 +162,12 @@ class Service:
         }
         return change, order
 
-    @staticmethod
-    def _same(existing: StoredRun, order: dict[str, Any], key: str | None) -> StoredRun:
-        asked = {name: order[name] for name in _IDENTITY}
-        if {name: existing.run.input.get(name) for name in _IDENTITY} != asked:
+    def _submitted_before(self, change: PlanChange, key: str | None) -> StoredRun | None:
+        """The run that this key gave before; what the change leaves open may be as it was resolved then."""
+        existing = self._runs.by_key(key) if key is not None else None
+        if existing is None:
+            return None
+        asked = {name: value for name, value in change.to_dict().items() if value is not None}
+        if any(existing.run.input.get(name) != value for name, value in asked.items()):
             raise Conflict(f"The idempotency key {key!r} was used for another change: run {existing.run.id}.")
         return existing
-
-
-_IDENTITY = ("tenant_id", "subscription_id", "target_plan", "seats", "payment_method", "billing_frequency")

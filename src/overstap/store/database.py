@@ -150,6 +150,12 @@ class Database:
         """A transaction that sees one moment of the database and changes nothing."""
         return self._transaction(self.engine, nullcontext())
 
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """A `read` in which all statements see the same moment, on PostgreSQL too."""
+        isolation = "REPEATABLE READ" if self.dialect == "postgresql" else None
+        engine = self.engine.execution_options(isolation_level=isolation) if isolation else self.engine
+        return self._transaction(engine, nullcontext())
+
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
         engine = self.engine.execution_options(overstap_write=True)

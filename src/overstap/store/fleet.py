@@ -98,7 +98,7 @@ class Fleet:
             row = connection.execute(select(CLOCK)).first()
         return SystemClock() if row is None else ScaledClock(row.speed, row.machine_anchor, row.clock_anchor)
 
-    def set_speed(self, speed: float, machine_now: datetime) -> Clock:
+    def set_speed(self, speed: float, machine_now: datetime) -> ScaledClock:
         """Let this database live by a clock that goes on from its present time `speed` times as fast.
 
         Args:
@@ -114,10 +114,9 @@ class Fleet:
                     "This database has runs that live in real time; a faster clock would let their deadlines pass. "
                     "Use a fresh database for --speed."
                 )
-            old = ScaledClock(row.speed, row.machine_anchor, row.clock_anchor) if row is not None else None
             anchor = machine_now
-            if old is not None:
-                anchor = old.clock_anchor + (machine_now - old.machine_anchor) * old.speed
+            if row is not None:
+                anchor = ScaledClock(row.speed, row.machine_anchor, row.clock_anchor).at(machine_now)
             connection.execute(delete(CLOCK))
             values = {"id": 1, "speed": speed, "machine_anchor": machine_now, "clock_anchor": anchor}
             connection.execute(insert(CLOCK), values)

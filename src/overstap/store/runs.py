@@ -60,7 +60,7 @@ class ActiveChange(Conflict):
         self.run_id = run_id
 
 
-_STORED = [
+STORED = [
     *RUN_COLUMNS,
     RUN.c.subscription_id,
     RUN.c.target_plan,
@@ -72,7 +72,8 @@ _STORED = [
 ]
 
 
-def _stored(row: Row[Any]) -> StoredRun:
+def to_stored(row: Row[Any]) -> StoredRun:
+    """The run in a row that holds `STORED`."""
     return StoredRun(
         run=to_run(row),
         subscription_id=row.subscription_id,
@@ -147,7 +148,7 @@ class Runs:
         Args:
             before: only those older than the run with this id.
         """
-        query = select(*_STORED).order_by(RUN.c.id.desc()).limit(limit)
+        query = select(*STORED).order_by(RUN.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(RUN.c.state == state)
         if tenant_id is not None:
@@ -155,7 +156,7 @@ class Runs:
         if before is not None:
             query = query.where(RUN.c.id < before)
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            return [to_stored(row) for row in connection.execute(query)]
 
     def all_ids(self) -> list[str]:
         """The ids of all runs, the oldest first."""
@@ -229,5 +230,5 @@ class Runs:
 
     def _one(self, condition: Any) -> StoredRun | None:
         with self._database.read() as connection:
-            row = connection.execute(select(*_STORED).where(condition)).first()
-        return None if row is None else _stored(row)
+            row = connection.execute(select(*STORED).where(condition)).first()
+        return None if row is None else to_stored(row)

@@ -1,0 +1,17 @@
+"""Alembic's entry: migrates over the connection that `store.schema` hands in."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from overstap.store import embedded_tables, tables  # noqa: F401 - their tables register themselves
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

