@@ -212,6 +212,13 @@ def test_keys_that_graph_adds_are_ignored(read: Callable[..., TenantExport]) -> 
     assert read() == read(lambda files: files["users.json"]["value"][0].update(jobTitle="Baker"))
 
 
+@pytest.mark.parametrize("name", ["Zoë", "\u0418\u0432\u0430\u043d", "Jan\u00a0Smit", "\u200fsomebody", ""])
+def test_names_are_kept_as_people_write_them(read: Callable[..., TenantExport], name: str) -> None:
+    tenant = read(lambda files: files["users.json"]["value"][0].update(displayName=name))
+
+    assert (name or "user1@x.example") == tenant.users[0].display_name
+
+
 def test_ids_are_kept_in_lower_case(read: Callable[..., TenantExport]) -> None:
     def spoil(files: dict[str, Any]) -> None:
         files["users.json"]["value"][0]["assignedLicenses"][0]["skuId"] = E1.upper()

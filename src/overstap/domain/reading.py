@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -24,6 +25,7 @@ from overstap.errors import BadInput
 M = TypeVar("M", bound=BaseModel)
 
 _OF_KEY = "[key]"  # pydantic's last step when a key is wrong, not its value
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of surrogate pairs
 _SHOWN = 10
 _LONGEST = 40
 _EXPECTED = {
@@ -70,7 +72,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _printable(value: str) -> str:
-    if not value.isprintable():
+    if _UNSTORABLE.search(value):
         raise expected("a text without control characters")
     return value
 
