@@ -73,7 +73,10 @@ class Provider(Protocol):
         """Ids of the users that hold a licence of the subscription, sorted."""
 
     def users_to_move(self, tenant_id: str, subscription_id: str) -> Sequence[str]:
-        """Ids of the holders whose mailboxes and files are still served by the subscription, sorted."""
+        """Ids of the users that the subscription serves and no accepted move takes away, sorted."""
+
+    def moves_under_way(self, tenant_id: str, subscription_id: str, now: datetime) -> Move:
+        """How far all accepted moves to or from a subscription are."""
 
     def move(self, key: str, now: datetime) -> Move:
         """How far the move of users under this key is."""
