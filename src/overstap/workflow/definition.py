@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it carries no types
 from statemachine import StateChart
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import DiagramGraph
@@ -124,7 +124,7 @@ class Definition:
 
     def _diagram(self) -> DiagramGraph:
         graph = extract(self._machine)
-        words = {event.name: event.id for event in self._machine.events}
+        words = {getattr(self._machine, event).name: event for event in self.events}  # it prints a title for each
         for state in graph.states:
             state.name = state.id
         for transition in graph.transitions:
