@@ -83,13 +83,17 @@ class Document:
             return dict(self._entries(loader, node, at))
         if isinstance(node, yaml.SequenceNode):
             return [self._read(loader, item, (*at, index)) for index, item in enumerate(node.value)]
-        return loader.construct_object(node)
+        try:
+            return loader.construct_object(node)
+        except (ValueError, KeyError, TypeError, AttributeError):  # what PyYAML raises for `!!int many`
+            self.problems.append(Problem(at, f"{node.value!r} cannot be read as {node.tag.rsplit(':')[-1]}"))
+            return None
 
     def _entries(self, loader: _Loader, node: yaml.MappingNode, at: Path) -> Iterable[tuple[str, Any]]:
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
-            key = key_node.value
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "(a list or mapping)"
             if key_node.tag != "tag:yaml.org,2002:str":
                 place = (*at, str(key))
                 self._lines.setdefault(place, line)
