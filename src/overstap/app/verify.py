@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from overstap.errors import OverstapError
 from overstap.store.audit import Audit
+from overstap.store.audit_books import BooksAudit
 from overstap.store.runs import StoredRun
 from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry, Kind, fold
@@ -61,8 +62,9 @@ class VerifyReport:
 class Verifier:
     """Looks at everything, a page of runs at a time, and changes nothing."""
 
-    def __init__(self, audit: Audit, library: Library) -> None:
+    def __init__(self, audit: Audit, books: BooksAudit, library: Library) -> None:
         self._audit = audit
+        self._books = books
         self._library = library
 
     def verify(self) -> VerifyReport:
@@ -77,12 +79,12 @@ class Verifier:
             self._check_end(final_check, stored, journal)
             self._check_locks(lock_check, stored)
         laws: list[tuple[str, str, Callable[[], Iterator[str | None]]]] = [
-            ("J1", "Never are both billings on; after the end only the one that belongs there is", self._audit.billing),
+            ("J1", "Never are both billings on; after the end only the one that belongs there is", self._books.billing),
             ("J2", "The target has at least the source's seats, and no user loses a licence without the new one",
-             self._audit.licences),
+             self._books.licences),
             ("J3", "A tenant has at most one active change", self._audit.active_changes),
-            ("J4", "The source subscription is closed last, and only by a completed change", self._audit.closing),
-            ("J7", "An idempotency key causes one effect, and what was confirmed was done", self._audit.effects),
+            ("J4", "The source subscription is closed last, and only by a completed change", self._books.closing),
+            ("J7", "An idempotency key causes one effect, and what was confirmed was done", self._books.effects),
             ("design §4", "Every journal entry, effect and signal belongs to a run", self._audit.orphans),
         ]  # fmt: skip
         checks = [fold_check, final_check, lock_check, version_check]
