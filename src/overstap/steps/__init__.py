@@ -1,1 +1,5 @@
-"""The pieces of work that a workflow's states name; each calls a provider and returns an outcome."""
+"""One function per step of a workflow, with the provider as an argument."""
+
+from overstap.steps.registry import StepOptions, registry
+
+__all__ = ["StepOptions", "registry"]
