@@ -1,0 +1,128 @@
+"""`overstap worker` and `overstap up`: the process that carries runs on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from overstap.app.worker import Worker
+from overstap.bootstrap import App
+from overstap.clock import format_duration, parse_duration
+from overstap.entrypoints.cli.face import Face, command
+from overstap.logs import configure_logs
+
+_INTERRUPTED = 130
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+UntilIdleFlag = Annotated[
+    bool, typer.Option("--until-idle", help="End when nothing is due and nothing is held; parked runs may be left.")
+]
+GraceOption = Annotated[
+    timedelta | None,
+    typer.Option(parser=_duration, metavar="DURATION", help="How long steps may go on after SIGTERM, such as 20s."),
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps that may be done at once.")]
+BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs that may be held at once.")]
+
+
+class StopSwitch:
+    """Turns SIGTERM and SIGINT into an orderly stop, and a second one into an end at once.
+
+    It works from the moment it is made: a signal that comes before there is a worker stops it as soon as it is there.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._worker: Worker | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def guard(self, worker: Worker) -> None:
+        """Stop this worker when asked."""
+        self._worker = worker
+        if self._asked:
+            worker.stop()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            os._exit(_INTERRUPTED)
+        self._asked = True
+        if self._worker is not None:
+            self._worker.stop()
+
+
+def worker(
+    face: Face,
+    until_idle: UntilIdleFlag = False,
+    grace: GraceOption = None,
+    threads: ThreadsOption = None,
+    batch: BatchOption = None,
+) -> None:
+    """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
+    switch = StopSwitch()
+    _set(face, grace=grace, threads=threads, batch=batch)
+    configure_logs(face.settings.logs)
+    with face.app() as app:
+        _work(app, switch, until_idle=until_idle)
+
+
+def up(
+    face: Face,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.01, metavar="N", help="A rehearsal: time runs N times as fast. Only on a fresh database."),
+    ] = None,
+    until_idle: UntilIdleFlag = False,
+    grace: GraceOption = None,
+    threads: ThreadsOption = None,
+    batch: BatchOption = None,
+) -> None:
+    """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
+    switch = StopSwitch()
+    _set(face, grace=grace, threads=threads, batch=batch)
+    configure_logs(face.settings.logs)
+    with face.app(upgrade=True, speed=speed) as app:
+        face.tell(f"Database: {app.database.describe()}")
+        face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
+        pace = app.clock.speed
+        if pace != 1:
+            hour = format_duration(app.clock.shrink(timedelta(hours=1)))
+            face.tell(f"Rehearsal: time runs {pace:g} times as fast; an hour passes in {hour}.")
+        sys.stdout.flush()
+        _work(app, switch, until_idle=until_idle)
+
+
+def _set(face: Face, **given: object) -> None:
+    """What the command line says of the worker wins over the settings."""
+    face.override(worker={name: value for name, value in given.items() if value is not None})
+
+
+def _work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
+    made = app.worker()
+    switch.guard(made)
+    made.run(until_idle=until_idle)
+    if made.in_flight:
+        # Its threads are still in a step; waiting for them would break the promise of --grace.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    command(app, "worker")(worker)
+    command(app, "up")(up)

@@ -1,0 +1,134 @@
+"""The command `overstap` as a whole, and the one place where errors become exit codes.
+
+0 done · 1 refused or failed · 2 usage · 3 not found · 4 conflict
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from overstap import __version__
+from overstap.domain.findings import NotEligible
+from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tenants, workflow
+from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
+from overstap.errors import OverstapError
+
+app = typer.Typer(
+    name="overstap",
+    help="Changes a customer's subscription plan, durably.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        Face.tell(f"overstap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _general(
+    ctx: typer.Context,
+    database_url: DatabaseOption = None,
+    config: ConfigOption = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    general_options(ctx, database_url, config)
+
+
+@app.command("version")
+def _show_version() -> None:
+    """Show the version."""
+    _version(asked=True)
+
+
+orders.add_to(app)
+runs.add_to(app)
+tenants.add_to(app)
+catalog.add_to(app)
+workflow.add_to(app)
+daemon.add_to(app)
+database.add_to(app)
+rehearsal.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code.
+    """
+    as_json = "--json" in arguments
+    try:
+        code = _invoke(arguments, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has gone, as `head` does; nothing can be told any more, the end of the process must not try.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
+    try:
+        code = app(args=list(arguments), prog_name="overstap", standalone_mode=False)
+    except OverstapError as error:
+        _report(error, as_json=as_json)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage(error, as_json=as_json)
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("OVERSTAP_DEBUG"):
+            raise
+        text = f"internal error {type(error).__name__}: {' '.join(str(error).split())}"
+        sys.stderr.write(f"error: {text}; set OVERSTAP_DEBUG=1 for the traceback\n")
+        if as_json:
+            Face.json({"error": {"code": "internal_error", "message": text}})
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: OverstapError, *, as_json: bool) -> None:
+    sys.stderr.write(f"error: {error}\n")
+    if as_json:
+        code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+        body: dict[str, object] = {"code": code, "message": str(error)}
+        if isinstance(error, NotEligible):
+            body["findings"] = [finding.to_dict() for finding in error.findings]
+        Face.json({"error": body})
+
+
+def _usage(error: typer.TyperException, *, as_json: bool) -> int:
+    """Say what was wrong with the command line itself."""
+    message = error.format_message()
+    ctx = getattr(error, "ctx", None)
+    if not message and ctx is not None:  # a group without its command
+        sys.stderr.write(f"{ctx.get_help()}\n")
+        return error.exit_code
+    sys.stderr.write(f"error: {message}\n")
+    if ctx is not None:
+        sys.stderr.write(f"{ctx.get_usage()}\n`{ctx.command_path} --help` tells more.\n")
+    if as_json:
+        Face.json({"error": {"code": "usage", "message": message}})
+    return error.exit_code

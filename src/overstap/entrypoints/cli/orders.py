@@ -1,0 +1,108 @@
+"""`submit` and `signal`: what changes a run from outside; and `verify`."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from overstap.domain.change import PlanChange
+from overstap.domain.tenant import BillingFrequency, PaymentMethod
+from overstap.entrypoints import shapes, words
+from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
+
+
+def operator() -> str:
+    """Who sits at the terminal, as the journal names it."""
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return "operator"
+
+
+def submit(
+    face: Face,
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Its id or exact name.")],
+    subscription: Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription to change.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the new plan, such as e3.")],
+    seats: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Seats of the new plan; as many as now if left out.")
+    ] = None,
+    payment: Annotated[PaymentMethod | None, typer.Option(help="As now if left out.")] = None,
+    billing: Annotated[BillingFrequency | None, typer.Option(help="As now if left out.")] = None,
+    acting_upn: Annotated[
+        str | None, typer.Option("--as", metavar="UPN", help="The tenant's admin who orders; you if left out.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The same key again gives the same run, never a second one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Order a plan change."""
+    with face.app() as app:
+        change = PlanChange(
+            tenant_id=find_tenant(app, tenant).id,
+            subscription_id=subscription.strip().lower(),
+            target_plan=plan.strip().lower(),
+            seats=seats,
+            payment_method=payment,
+            billing_frequency=billing,
+            acting_upn=acting_upn,
+        )
+        actor = f"admin:{acting_upn}" if acting_upn else operator()
+        stored, is_new = app.service.submit(change, key=key, actor=actor)
+        if as_json:
+            face.json(whole(app, stored))
+            return
+        run = stored.run
+        face.tell(f"{run.id}  {words.title(run)}  {words.change(run)}  {run.state}")
+        if is_new:
+            face.tell("A worker checks the order and places it next; the change then goes on by itself.")
+        else:
+            face.tell("This key was used before for the same change: this is that run, nothing new was ordered.")
+        face.tell(f"Follow it: overstap runs watch {run.id}")
+
+
+def signal(
+    face: Face,
+    run: Annotated[str, typer.Argument(metavar="ID", help="Id of the run.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="credit_approved, credit_declined or cancel.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it goes into the journal.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Send a run something from outside: a credit decision, or cancel."""
+    with face.app() as app:
+        stored = app.service.signal(run_id(run), event, reason=reason, actor=operator())
+        if as_json:
+            face.json(whole(app, stored))
+            return
+        face.tell(f"{event} is in the inbox of run {stored.run.id} ({stored.run.state}); a worker applies it next.")
+
+
+def verify(face: Face, as_json: JsonFlag = False) -> None:
+    """Check that everything that must always hold does hold, over the whole database."""
+    with face.app() as app:
+        report = app.verify()
+    if as_json:
+        face.json(shapes.report(report))
+    else:
+        table = words.table("rule", "what must hold", "looked at#", "breaches#")
+        for check in report.checks:
+            style = "red" if check.breaches else None
+            table.add_row(check.rule, check.law, str(check.looked_at), str(len(check.breaches)), style=style)
+        face.print(table)
+        for check in report.checks:
+            for breach in check.breaches:
+                face.tell(f"{check.rule}: {breach}")
+        breaches = sum(len(check.breaches) for check in report.checks)
+        face.tell("Everything holds." if report.ok else f"{breaches} breach{'es' if breaches > 1 else ''} found.")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    command(app, "submit")(submit)
+    command(app, "signal")(signal)
+    command(app, "verify")(verify)

@@ -1,0 +1,85 @@
+"""`overstap workflow …`: check workflow files and draw them; needs no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from overstap.domain.eligibility import Limits
+from overstap.entrypoints.cli.face import Face, command
+from overstap.errors import BadInput
+from overstap.steps import StepOptions, registry
+from overstap.workflow.definition import Definition, load_definition
+from overstap.workflow.files import load_library
+from overstap.workflow.spec import WorkflowError
+
+group = typer.Typer(help="Workflows: check their files, draw them.", no_args_is_help=True)
+
+
+class Picture(StrEnum):
+    """How a workflow can be drawn."""
+
+    TABLE = "table"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def check(
+    face: Face,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Workflow files.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All files of the folder that the settings name.")] = False,
+) -> None:
+    """Check workflow files; every problem is told with its file and line."""
+    if not files and not all_:
+        raise typer.BadParameter("give a FILE, or --all")
+    steps, failed = step_events(), False
+    readings: list[Callable[[], list[Definition]]] = [partial(_one, file, steps) for file in files or []]
+    if all_:
+        readings.append(lambda: load_library(face.settings.workflows, steps).all())
+    for read in readings:
+        try:
+            for definition in read():
+                size = f"{len(definition.states)} states"
+                face.tell(f"{definition.path or definition.name}: ok, {definition.name} v{definition.version}, {size}")
+        except WorkflowError as error:
+            face.tell("\n".join(error.problems))
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def step_events() -> dict[str, frozenset[str]]:
+    """Every step that a workflow may name, with the events it may send."""
+    nobody: Any = None  # steps are asked for their names here, none is called
+    options = StepOptions(Limits(), credit_threshold_cents=0, keep_old_billing=False, move_chunk=1, licence_chunk=1)
+    return {name: step.events for name, step in registry(nobody, nobody, options).items()}
+
+
+def _one(file: Path, steps: dict[str, frozenset[str]]) -> list[Definition]:
+    if not file.is_file():
+        raise BadInput(f"{file}: there is no such file")
+    return [load_definition(file, steps)]
+
+
+def show(
+    face: Face,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as plan_change.")],
+    version: Annotated[int | None, typer.Option(min=1, metavar="N", help="The newest if left out.")] = None,
+    picture: Annotated[Picture, typer.Option("--format", help="How to draw it.")] = Picture.TABLE,
+) -> None:
+    """Draw a workflow."""
+    library = load_library(face.settings.workflows, step_events())
+    definition = library.latest(name) if version is None else library.get(name, version)
+    face.tell(definition.draw(picture.value).rstrip("\n"))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    command(group, "check")(check)
+    command(group, "show")(show)
+    app.add_typer(group, name="workflow")

@@ -1,0 +1,116 @@
+"""Plays the demo: imports, orders, works and watches, in one process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from overstap.app.worker import Worker
+from overstap.bootstrap import App
+from overstap.domain.change import PlanChange
+from overstap.entrypoints.demo.endings import Ending, ending
+from overstap.entrypoints.demo.pace import speed_for, worth_changing
+from overstap.entrypoints.demo.screen import Look, Screen
+from overstap.entrypoints.demo.script import Script
+from overstap.errors import OverstapError
+from overstap.store.runs import StoredRun
+from overstap.workflow.run import JournalEntry, Status
+
+_LOOK_EVERY = 0.1  # seconds of the machine's time
+_FAREWELL = 15.0  # seconds the worker gets to end
+
+
+@dataclass(slots=True)
+class Play:
+    """One performance.
+
+    Args:
+        until: the machine's monotonic time at which it is broken off.
+    """
+
+    app: App
+    script: Script
+    screen: Screen
+    until: float
+    refused: dict[str, str] = field(default_factory=dict)
+    _runs: list[str] = field(default_factory=list)
+    _journals: dict[str, list[JournalEntry]] = field(default_factory=dict)
+    _trouble: list[BaseException] = field(default_factory=list)
+
+    def perform(self) -> None:
+        """Import the tenants, order, and work until everything has ended or the time is up.
+
+        Raises:
+            Exception: whatever ended the worker.
+        """
+        began = self.app.service.now()
+        self.app.provider.import_tenants(self.script.tenants, began)
+        self._order()
+        worker = self.app.worker()
+        thread = threading.Thread(target=self._work, args=(worker,), name="overstap-demo-worker", daemon=True)
+        thread.start()
+        try:
+            with self.screen.showing():
+                while self._look(began) and thread.is_alive() and time.monotonic() < self.until:
+                    time.sleep(_LOOK_EVERY)
+        finally:
+            worker.stop()
+            thread.join(_FAREWELL)
+        if self._trouble:
+            raise self._trouble[0]
+
+    def endings(self) -> dict[Ending, list[str]]:
+        """How everything ended: a line for each tenant, by ending."""
+        found: dict[Ending, list[str]] = {}
+        for run_id in self._runs:
+            run = self.app.service.run(run_id).run
+            how = ending(run, self.app.service.journal(run_id))
+            found.setdefault(how, []).append(_line(run_id, self.app.service.run(run_id), how))
+        for name, why in self.refused.items():
+            found.setdefault(Ending.REFUSED, []).append(f"{name}: {why}")
+        return found
+
+    def _order(self) -> None:
+        for order, tenant in self.script.orders:
+            bought = self.app.provider.tenant(tenant.id)
+            source = next(held for held in bought.subscriptions if held.plan is not None)
+            change = PlanChange(tenant.id, source.id, order.to)
+            try:
+                stored, _ = self.app.service.submit(change, key=f"demo:{order.tenant}", actor="operator:demo")
+            except OverstapError as error:
+                self.refused[tenant.name] = str(error)
+                self.screen.line(f"{tenant.name}: refused. {error}")
+            else:
+                self._runs.append(stored.run.id)
+
+    def _work(self, worker: Worker) -> None:
+        try:
+            worker.run()
+        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+            self._trouble.append(error)
+
+    def _look(self, began: datetime) -> bool:
+        """Show how things stand and set the pace; answers whether there is more to come."""
+        runs = [self.app.service.run(run_id) for run_id in self._runs]
+        for stored in runs:
+            run = stored.run
+            known = self._journals.get(run.id)
+            if known is None or known[-1].seq < run.seq:
+                self._journals[run.id] = self.app.service.journal(run.id)
+        now, speed = self.app.service.now(), self.app.clock.speed
+        self.screen.show(Look(now, began, speed, runs, self._journals, self.refused))
+        wanted = speed_for(runs, now, self.script.pacing)
+        if worth_changing(speed, wanted):
+            self.app.set_speed(wanted)
+        return any(stored.run.status is not Status.ENDED for stored in runs)
+
+
+def _line(run_id: str, stored: StoredRun, how: Ending) -> str:
+    run = stored.run
+    name = str(run.input.get("tenant_name"))
+    change = f"{name}, {run.input.get('source_plan')} → {run.input.get('target_plan')}"
+    if how is Ending.UNENDED:
+        return f"{change}: still {run.state}, {run.status}; overstap runs show {run_id}"
+    return f"{change}: {run.error}" if run.error else change

@@ -1,0 +1,145 @@
+"""How runs, tenants and the rest look as plain JSON values: for `--json` here, and for whoever else asks.
+
+Moments are ISO 8601 in UTC, money is in cents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from overstap.app.verify import VerifyReport
+from overstap.bootstrap import DatabaseStatus
+from overstap.domain.catalog import Pair, Plan
+from overstap.domain.tenant import Tenant
+from overstap.store.fleet import WorkerRecord
+from overstap.store.rows import EffectRecord
+from overstap.store.runs import StoredRun
+from overstap.workflow.decide import Signal
+from overstap.workflow.run import JournalEntry
+
+Json = dict[str, Any]
+
+
+def moment(value: datetime | None) -> str | None:
+    """A moment in ISO 8601, in UTC; None stays None."""
+    return None if value is None else value.astimezone(UTC).isoformat()
+
+
+def run_summary(stored: StoredRun) -> Json:
+    """A run without its journal and effects, as listings show it."""
+    run = stored.run
+    return {
+        "id": run.id,
+        "workflow": run.workflow,
+        "version": run.version,
+        "state": run.state,
+        "status": str(run.status),
+        "tenant_id": run.tenant_id,
+        "subscription_id": stored.subscription_id,
+        "target_plan": stored.target_plan,
+        "attempt": run.attempt,
+        "wake_at": moment(run.wake_at),
+        "deadline_at": moment(run.deadline_at),
+        "claimed_by": stored.claimed_by,
+        "progress": {"done": run.done, "total": run.total},
+        "created_at": moment(run.created_at),
+        "updated_at": moment(run.updated_at),
+        "ended_at": moment(run.ended_at),
+        "error": run.error,
+        "input": dict(run.input),
+        "data": dict(run.data),
+    }
+
+
+def run_whole(
+    stored: StoredRun,
+    journal: Sequence[JournalEntry],
+    effects: Sequence[EffectRecord],
+    pending: Sequence[Signal],
+) -> Json:
+    """A run with everything that is known of it."""
+    return {
+        **run_summary(stored),
+        "journal": [_entry(entry) for entry in journal],
+        "effects": [_effect(effect) for effect in effects],
+        "pending_signals": [
+            {"event": one.event, "reason": one.reason, "actor": one.actor, "at": moment(one.at)} for one in pending
+        ],
+    }
+
+
+def _entry(entry: JournalEntry) -> Json:
+    return {
+        "seq": entry.seq,
+        "at": moment(entry.at),
+        "kind": str(entry.kind),
+        "event": entry.event,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "step": entry.step,
+        "actor": entry.actor,
+        "data": dict(entry.data),
+    }
+
+
+def _effect(effect: EffectRecord) -> Json:
+    return {
+        "key": effect.key,
+        "operation": effect.operation,
+        "status": effect.status,
+        "at": moment(effect.at),
+        "error": effect.error,
+    }
+
+
+def tenant(facts: Tenant) -> Json:
+    """A tenant with all its facts."""
+    return asdict(facts)
+
+
+def tenant_summary(facts: Tenant) -> Json:
+    """A tenant as listings show it."""
+    return {
+        "id": facts.id,
+        "name": facts.name,
+        "locale": facts.locale,
+        "users": facts.users,
+        "subscriptions": [
+            {"id": one.id, "plan": one.plan, "sku_part_number": one.sku_part_number, "seats": one.seats}
+            for one in facts.subscriptions
+        ],
+    }
+
+
+def plan(given: Plan) -> Json:
+    """A plan of the catalog."""
+    return asdict(given)
+
+
+def pair(given: Pair) -> Json:
+    """A change that the catalog allows; `closed` only where it is closed."""
+    shape = {"from": given.source, "to": given.target}
+    return {**shape, "closed": given.closed} if given.closed else shape
+
+
+def worker(record: WorkerRecord) -> Json:
+    """A worker's row."""
+    return {
+        **asdict(record),
+        "started_at": moment(record.started_at),
+        "heartbeat_at": moment(record.heartbeat_at),
+        "stopped_at": moment(record.stopped_at),
+    }
+
+
+def report(given: VerifyReport) -> Json:
+    """What `verify` checked and found."""
+    return {"ok": given.ok, "checks": [asdict(check) for check in given.checks]}
+
+
+def database(status: DatabaseStatus) -> Json:
+    """How a database stands to the code."""
+    return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
