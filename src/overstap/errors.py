@@ -1,16 +1,16 @@
 """Every error that Overstap raises on purpose, in one tree.
 
-    OverstapError                 what was wrong, in one sentence; `exit_code` of the CLI
-    ├── Refused               1   allowed to ask, but the answer is no
-    │   ├── StepFailed            a step cannot go on; its run needs somebody
-    │   └── ClaimLost             another worker holds the run now: drop the work
-    ├── BadInput              2   what was given cannot be read: file, place, what was expected
-    ├── NotFound              3   nothing here has that id
-    ├── Conflict              4   it clashes with what is there already
-    └── ProviderError             an outside system did not do what it was asked
-        ├── ProviderUnavailable   it said so before doing anything: try again later
-        ├── ProviderTimeout       no answer in time: it may or may not have done the work
-        └── ProviderRefused       it said no for good: trying again changes nothing
+OverstapError                 what was wrong, in one sentence; `exit_code` of the CLI
+├── Refused               1   allowed to ask, but the answer is no
+│   ├── StepFailed            a step cannot go on; its run needs somebody
+│   └── ClaimLost             another worker holds the run now: drop the work
+├── BadInput              2   what was given cannot be read: file, place, what was expected
+├── NotFound              3   nothing here has that id
+├── Conflict              4   it clashes with what is there already
+└── ProviderError             an outside system did not do what it was asked
+    ├── ProviderUnavailable   it said so before doing anything: try again later
+    ├── ProviderTimeout       no answer in time: it may or may not have done the work
+    └── ProviderRefused       it said no for good: trying again changes nothing
 """
 
 from __future__ import annotations

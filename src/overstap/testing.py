@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from overstap.app.engine import Engine, Performed
 from overstap.clock import VirtualClock
 from overstap.errors import ClaimLost
-from overstap.store.claims import Claim, Settlement
+from overstap.store.batch import Claim, Settlement
 from overstap.workflow.decide import Perform
 
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from overstap.errors import Conflict, NotFound
-from overstap.store.claims import Claim, Claims, Intent, Settlement
+from overstap.store.batch import Claim, Intent, Settlement
+from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.runs import ActiveChange, Runs
 from overstap.workflow.decide import Decision, Signal, receive, settle
@@ -75,7 +76,9 @@ def test_a_late_writer_loses_and_writes_nothing(
     assert {"r001": "bob"} == claims.release([late])
 
 
-def test_elapsed_time_alone_frees_no_claim(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+def test_elapsed_time_alone_frees_no_claim(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
 
@@ -88,7 +91,9 @@ def test_elapsed_time_alone_frees_no_claim(claims: Claims, runs: Runs, submitted
     assert "waiting" == runs.get("r001").run.state
 
 
-def test_one_claim_advances_a_run_only_once(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+def test_one_claim_advances_a_run_only_once(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON), keep=True)
@@ -108,7 +113,10 @@ def test_the_stored_run_is_its_journal_folded(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     for outcome in (Retry("no line"), Progress(1, 3, {"street": "Dam"}), Done(data={"shop": "open", "n": 1.5})):
         (claim,) = claims.commit(
-            [settlement(claim, settle(definition, claim.run, outcome, NOON + MINUTE), keep=True)], [], NOON, NOON + MINUTE
+            [settlement(claim, settle(definition, claim.run, outcome, NOON + MINUTE), keep=True)],
+            [],
+            NOON,
+            NOON + MINUTE,
         ).kept
 
     assert fold(runs.journal("r001")) == runs.get("r001").run
@@ -159,9 +167,7 @@ def test_a_signal_that_comes_while_the_run_is_held_is_seen_at_the_commit(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
 
-    committed = claims.commit(
-        [settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE
-    )
+    committed = claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
 
     (kept,) = committed.kept
     assert ["served"] == [one.event for one in kept.signals]
@@ -192,7 +198,9 @@ def test_an_effect_is_recorded_once_and_keeps_its_first_request(claims: Claims, 
     assert {"seats": 3} == again.request
 
 
-def test_an_effect_is_settled_with_its_step(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
+def test_an_effect_is_settled_with_its_step(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     record = claims.commit([], [Intent(claim, "key", "buy", {})], NOON, NOON + MINUTE).effects["key"]

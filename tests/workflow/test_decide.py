@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -170,9 +169,7 @@ def test_an_event_nobody_knows_leaves_the_run_stuck_not_lost(journey: Definition
     assert "teleported" in str(run.error)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "state"), [(59, "travelling"), (60, "delayed"), (61, "delayed")]
-)
+@pytest.mark.parametrize(("minutes", "state"), [(59, "travelling"), (60, "delayed"), (61, "delayed")])
 def test_the_deadline_is_due_at_its_moment_and_not_before(
     journey: Definition, travelling: Run, minutes: int, state: str
 ) -> None:
@@ -279,9 +276,7 @@ def test_a_journal_with_a_gap_or_a_double_cannot_be_folded(journey: Definition, 
             fold(journal)
 
 
-POLICY = RetryPolicy(
-    first=timedelta(seconds=2), factor=2.0, most=timedelta(minutes=5), jitter=0.2, attempts=None
-)
+POLICY = RetryPolicy(first=timedelta(seconds=2), factor=2.0, most=timedelta(minutes=5), jitter=0.2, attempts=None)
 
 
 @given(attempt=st.integers(1, 5000), salt=st.text(max_size=20))

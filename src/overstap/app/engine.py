@@ -15,7 +15,8 @@ import structlog
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
 from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
-from overstap.store.claims import Claim, Claims, Committed, Intent, Settlement
+from overstap.store.batch import Claim, Committed, Intent, Settlement
+from overstap.store.claims import Claims
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import (
     Action,

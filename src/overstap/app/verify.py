@@ -72,7 +72,9 @@ class Verifier:
         fold_check = Check("J6", "A run's journal, folded from its first entry, gives the stored run")
         final_check = Check("J4", "Ended runs stay ended: nothing is due, held or written after the end")
         lock_check = Check("J5", "A tenant's locks are those of its active run's state, and none outlives the run")
-        version_check = Check("design §3", "Each run follows a workflow version that is known, with the digest it began by")
+        version_check = Check(
+            "design §3", "Each run follows a workflow version that is known, with the digest it began by"
+        )
         for stored, journal in self._audit.runs_with_journals():
             self._check_fold(fold_check, stored, journal)
             self._check_version(version_check, stored)
@@ -122,7 +124,9 @@ class Verifier:
             stored.due_at is None and stored.claimed_by is None,
             f"run {run.id}: it has ended and is still due at {stored.due_at} or held by {stored.claimed_by}",
         )
-        end = next(i for i, entry in enumerate(journal) if entry.to_state == run.state and entry.kind is Kind.TRANSITION)
+        end = next(
+            i for i, entry in enumerate(journal) if entry.to_state == run.state and entry.kind is Kind.TRANSITION
+        )
         after = [entry.seq for entry in journal[end + 1 :] if entry.kind is not Kind.SIGNAL_DISCARDED]
         check.that(not after, f"run {run.id}: entries {after} follow its end")
 
@@ -133,7 +137,9 @@ class Verifier:
         except (OverstapError, KeyError):
             return  # the version check names it
         expected = LOCKS_BY_STATE.get(run.state, spec.locks)
-        check.that(spec.locks == expected, f"run {run.id}: {run.state} locks {sorted(spec.locks)}, not {sorted(expected)}")
+        check.that(
+            spec.locks == expected, f"run {run.id}: {run.state} locks {sorted(spec.locks)}, not {sorted(expected)}"
+        )
         check.that(
             (run.ended_at is not None) == spec.final and not (spec.final and spec.locks),
             f"run {run.id}: it holds the locks of {run.state} and its end is {run.ended_at}",

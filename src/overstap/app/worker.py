@@ -1,4 +1,4 @@
-"""The worker: claims due runs, has their steps done by a thread pool, and commits what was decided, in batches.
+"""The worker: claims due runs, has their steps done by a thread pool, and commits what was decided in batches.
 
 One thread, the loop, does all the writing: whatever has come in since its last transaction goes into the next one. Under
 load that makes large batches, at light load a batch of one that commits at once.
@@ -12,12 +12,8 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
 from itertools import chain, repeat
-from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 import structlog
@@ -25,10 +21,11 @@ from ulid import ULID
 
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
+from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.claims import Claim, Committed, Intent, Settlement
+from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.rows import EffectRecord
@@ -48,28 +45,6 @@ class Wakeups(Protocol):
         """Stop calling."""
 
 
-class _Beat(Enum):
-    LOOK = auto()
-    RENEW = auto()
-    HEARTBEAT = auto()
-    STOP = auto()
-
-
-@dataclass(slots=True)
-class _StepEnded:
-    claim: Claim
-    performed: Performed | None  # None: the claim was lost on the way
-
-
-@dataclass(slots=True)
-class _IntentAsked:
-    intent: Intent
-    answer: Future[EffectRecord]
-
-
-_Item = _Beat | _StepEnded | _IntentAsked
-
-
 class Worker:
     """A worker process's loop.
 
@@ -85,7 +60,7 @@ class Worker:
         self._fleet = fleet
         self._settings = settings
         self._listen = listen
-        self._mailbox: SimpleQueue[_Item] = SimpleQueue()
+        self._mailbox = Mailbox()
         self._ticker = Ticker()
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="overstap-step")
         self._held: dict[str, Claim] = {}
@@ -96,12 +71,12 @@ class Worker:
 
     def wake(self) -> None:
         """Have the loop look for due runs; from any thread."""
-        self._mailbox.put(_Beat.LOOK)
+        self._mailbox.put(Beat.LOOK)
 
     def stop(self) -> None:
         """Claim nothing more, finish or let go what is held within the grace, and end; from any thread or a signal."""
         self._stop_asked = True
-        self._mailbox.put(_Beat.STOP)
+        self._mailbox.put(Beat.STOP)
 
     @property
     def in_flight(self) -> int:
@@ -117,8 +92,8 @@ class Worker:
         self._fleet.register(self.id, socket.gethostname(), os.getpid(), __version__, self._engine.clock.now())
         log.info("worker_started", worker=self.id, threads=self._settings.threads, batch=self._settings.batch)
         self._ticker.every(self._settings.tick, "look", self.wake)
-        self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(_Beat.RENEW))
-        self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(_Beat.HEARTBEAT))
+        self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(Beat.RENEW))
+        self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(Beat.HEARTBEAT))
         self._ticker.start()
         wakeups = self._listen(self.wake)
         try:
@@ -135,35 +110,29 @@ class Worker:
                 self._claim()
                 if until_idle and not self._held and self._engine.idle():
                     return
-            self._settle(*self._take())
+            beats, ended, intents = self._mailbox.take(self._patience())
+            self._on(beats)
+            self._settle(ended, intents)
             if self._stopping_since is not None and self._wind_down():
                 return
 
-    def _take(self) -> tuple[list[_StepEnded], list[_IntentAsked]]:
-        """Wait for something to come in, then take all there is."""
-        ended: list[_StepEnded] = []
-        intents: list[_IntentAsked] = []
+    def _patience(self) -> float | None:
+        """How long to wait for something to come in; None: until it does."""
+        if self._look and self._stopping_since is None:
+            return 0.0
         left = self._grace_left()
-        timeout = 0.0 if self._look else None if left == math.inf else max(0.0, left)
-        with suppress(Empty):
-            while True:
-                item = self._mailbox.get(block=timeout != 0.0, timeout=timeout)
-                timeout = 0.0
-                match item:
-                    case _StepEnded():
-                        ended.append(item)
-                    case _IntentAsked():
-                        intents.append(item)
-                    case _Beat.LOOK:
-                        self._look = True
-                    case _Beat.RENEW:
-                        self._renew()
-                    case _Beat.HEARTBEAT:
-                        self._heartbeat()
-                    case _Beat.STOP if self._stopping_since is None:
-                        log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._steps))
-                        self._stopping_since = time.monotonic()
-        return ended, intents
+        return None if left == math.inf else max(0.0, left)
+
+    def _on(self, beats: set[Beat]) -> None:
+        if Beat.LOOK in beats:
+            self._look = True
+        if Beat.RENEW in beats:
+            self._renew()
+        if Beat.HEARTBEAT in beats:
+            self._heartbeat()
+        if Beat.STOP in beats and self._stopping_since is None:
+            log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._steps))
+            self._stopping_since = time.monotonic()
 
     def _claim(self) -> None:
         room = self._settings.batch - len(self._held)
@@ -207,14 +176,14 @@ class Worker:
         except ClaimLost as error:
             log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
             performed = None
-        self._mailbox.put(_StepEnded(claim, performed))
+        self._mailbox.put(StepEnded(claim, performed))
 
     def _intend(self, intent: Intent) -> EffectRecord:
-        asked = _IntentAsked(intent, Future())
+        asked = IntentAsked(intent, Future())
         self._mailbox.put(asked)
         return asked.answer.result()
 
-    def _settle(self, ended: list[_StepEnded], intents: list[_IntentAsked]) -> None:
+    def _settle(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
         settlements = []
         for item in ended:
             run_id = item.claim.run.id
@@ -226,7 +195,7 @@ class Worker:
                 self._held.pop(run_id, None)  # the claim was lost meanwhile: drop the work
         self._commit(settlements, intents)
 
-    def _commit(self, settlements: list[Settlement], intents: list[_IntentAsked]) -> None:
+    def _commit(self, settlements: list[Settlement], intents: list[IntentAsked]) -> None:
         if not settlements and not intents:
             return
         try:
@@ -246,7 +215,7 @@ class Worker:
             committed.lost |= {asked.intent.claim.run.id: self.id for asked in intents}
         self._after(committed, intents)
 
-    def _after(self, committed: Committed, intents: list[_IntentAsked]) -> None:
+    def _after(self, committed: Committed, intents: list[IntentAsked]) -> None:
         self._forget(committed.lost)
         for asked in intents:
             run_id = asked.intent.claim.run.id

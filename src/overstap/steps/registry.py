@@ -12,6 +12,29 @@ from overstap.domain.ports import Provider
 from overstap.steps import migration, ordering, rollback
 from overstap.workflow.outcome import Outcome, Step, StepContext
 
+_EVENTS = {
+    "check_preconditions": {"not_eligible"},
+    "place_order": {"credit_required", "order_accepted"},
+    "request_credit": {"credit_approved", "credit_declined"},
+    "close_rollback": {"rolled_back", "withdrawn"},
+}
+_SILENT = (
+    "move_users",
+    "reassign_licences",
+    "notify_operators",
+    "start_billing",
+    "close_source",
+    "return_licences",
+    "return_users",
+    "cancel_target",
+    "restore_billing",
+)
+STEP_EVENTS: dict[str, frozenset[str]] = {
+    **{name: frozenset(events) for name, events in _EVENTS.items()},
+    **dict.fromkeys(_SILENT, frozenset()),
+}
+"""The events that each step may send, for the lint of workflow files: known without a provider."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
@@ -41,8 +64,19 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         threshold_cents=options.credit_threshold_cents,
         keep_old_billing=options.keep_old_billing,
     )
-    return {step.name: step for step in steps}
-
-
-def _step(name: str, call: Callable[[StepContext], Outcome], *events: str) -> Step:
-    return Step(name, call, frozenset(events))
+    calls: dict[str, Callable[[StepContext], Outcome]] = {
+        "check_preconditions": judge,
+        "place_order": order,
+        "request_credit": partial(ordering.request_credit, provider),
+        "move_users": partial(migration.move_users, provider, options.move_chunk),
+        "reassign_licences": partial(migration.reassign_licences, provider, options.licence_chunk),
+        "notify_operators": migration.notify_operators,
+        "start_billing": migration.start_billing,
+        "close_source": migration.close_source,
+        "return_licences": partial(rollback.return_licences, provider, options.licence_chunk),
+        "return_users": partial(rollback.return_users, provider, options.move_chunk),
+        "cancel_target": rollback.cancel_target,
+        "restore_billing": rollback.restore_billing,
+        "close_rollback": rollback.close_rollback,
+    }
+    return {name: Step(name, call, STEP_EVENTS[name]) for name, call in calls.items()}

@@ -1,4 +1,4 @@
-"""What `verify` reads of the embedded provider's tables: billing, licences, closings and effects (rules.md J1, J2, J4, J7).
+"""What `verify` reads of the embedded provider's books (rules.md J1, J2, J4, J7).
 
 Each look yields None for a thing that holds, and a sentence for one that does not.
 """
@@ -89,14 +89,15 @@ class BooksAudit:
     def closing(self) -> Iterator[str | None]:
         """The source is closed last, by a completed change only; a change undone leaves nothing of the new (J4)."""
         closed = {(row.tenant_id, row.id): row.closed_at for row in self._rows(select(SUBSCRIPTION))}
-        last_move = dict(self._rows(select(MOVE.c.to_subscription_id, func.max(MOVE.c.at)).group_by(MOVE.c.to_subscription_id)))
-        last_assigned = dict(
-            self._rows(
-                select(ASSIGNMENT.c.subscription_id, func.max(ASSIGNMENT.c.assigned_at)).group_by(
-                    ASSIGNMENT.c.subscription_id
-                )
-            )
+        latest: dict[tuple[str, str], datetime] = {}
+        moves = select(MOVE.c.tenant_id, MOVE.c.to_subscription_id, func.max(MOVE.c.at)).group_by(
+            MOVE.c.tenant_id, MOVE.c.to_subscription_id
         )
+        swaps = select(
+            ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id, func.max(ASSIGNMENT.c.assigned_at)
+        ).group_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id)
+        for tenant_id, subscription_id, at in (*self._rows(moves), *self._rows(swaps)):
+            latest[tenant_id, subscription_id] = max(at, latest.get((tenant_id, subscription_id), at))
         holders = {
             (row.tenant_id, row.subscription_id)
             for row in self._rows(
@@ -111,9 +112,9 @@ class BooksAudit:
             name = f"run {order.reference}"
             if order.state == "completed":
                 yield None if source_closed else f"{name} is completed and its source is still open"
-                latest = max(filter(None, (last_move.get(target), last_assigned.get(target))), default=None)
-                late = source_closed and latest and latest > source_closed
-                yield f"{name}: something moved at {latest}, after its source was closed" if late else None
+                moved = latest.get((order.tenant_id, target))
+                late = source_closed is not None and moved is not None and moved > source_closed
+                yield f"{name}: something moved at {moved}, after its source was closed" if late else None
                 yield f"{name}: users still hold the closed source" if (order.tenant_id, source) in holders else None
             elif order.ended_at is not None:
                 yield None if target_closed else f"{name} is {order.state} and its target is still open"
@@ -165,4 +166,3 @@ class BooksAudit:
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self._database.snapshot() as connection:
             return list(connection.execute(query))
-

@@ -7,113 +7,36 @@ claim with a new token does, and from then on the old holder's writes are droppe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, update
 
+from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import Database
+from overstap.store.effects import record_intents, settle_effects
 from overstap.store.rows import (
-    EFFECT,
+    CHANGING_COLUMNS,
     JOURNAL,
     RUN,
     RUN_COLUMNS,
     SIGNAL,
-    EffectRecord,
     changing_values,
     journal_values,
-    to_effect,
     to_run,
     to_signal,
 )
 from overstap.workflow.decide import Signal
-from overstap.workflow.run import JournalEntry, Run
 
-
-@dataclass(slots=True)
-class Claim:
-    """A worker's time-limited hold on a run.
-
-    Attributes:
-        run: the run as it was last committed.
-        token: the fencing token; each claim of a run gets a higher one.
-        inbox: how many signals the run had ever got when `signals` was read.
-        signals: the pending ones, in the order they came.
-        until: when another worker may take the run over.
-    """
-
-    run: Run
-    token: int
-    inbox: int
-    signals: list[Signal]
-    until: datetime
-
-
-@dataclass(slots=True)
-class Settlement:
-    """What to commit for one claim.
-
-    Attributes:
-        run: the run as decided.
-        entries: the journal entries that lead there.
-        settled: ids of signals that were applied or discarded.
-        effects: effects of the step, as they turned out.
-        keep: stay claimed, because there is more to do at once.
-    """
-
-    claim: Claim
-    run: Run
-    entries: list[JournalEntry]
-    settled: list[str] = field(default_factory=list)
-    effects: list[EffectRecord] = field(default_factory=list)
-    keep: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """An effect to be recorded before its call goes out."""
-
-    claim: Claim
-    key: str
-    operation: str
-    request: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Committed:
-    """What became of a batch.
-
-    Attributes:
-        kept: claims that go on, with their runs, signals and ends brought up to date.
-        released: runs that were let go.
-        lost: run id to the worker that holds the run now (None: nobody), for writers that came too late.
-        effects: the ledger's record for each intent's key.
-    """
-
-    kept: list[Claim] = field(default_factory=list)
-    released: list[Run] = field(default_factory=list)
-    lost: dict[str, str | None] = field(default_factory=dict)
-    effects: dict[str, EffectRecord] = field(default_factory=dict)
-
-
-_UPDATE_RUN = (
+_SCHEDULING = ("due_at", "claimed_by", "claim_until")
+_ADVANCE = (
     update(RUN)
     .where(RUN.c.id == bindparam("b_id"))
-    .values(
-        {
-            name: bindparam(f"b_{name}")
-            for name in (
-                "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error", "wake_at",
-                "deadline_at", "updated_at", "ended_at", "status", "due_at", "claimed_by", "claim_until",
-            )
-        }
-    )
-)  # fmt: skip
-_SETTLE_EFFECT = (
-    update(EFFECT)
-    .where(EFFECT.c.key == bindparam("b_key"))
-    .values({name: bindparam(f"b_{name}") for name in ("status", "response", "error", "settled_at")})
+    .values({name: bindparam(f"b_{name}") for name in (*CHANGING_COLUMNS, *_SCHEDULING)})
+)
+_RESCHEDULE = (
+    update(RUN).where(RUN.c.id == bindparam("b_id")).values({name: bindparam(f"b_{name}") for name in _SCHEDULING})
 )
 
 
@@ -162,7 +85,7 @@ class Claims:
             until: the new end of the claims that are kept.
         """
         result = Committed()
-        claims = [item.claim for item in (*settlements, *intents)]
+        claims = [*(item.claim for item in settlements), *(item.claim for item in intents)]
         with self._database.write() as connection:
             holders = _lock(connection, [claim.run.id for claim in claims])
             for claim in claims:
@@ -172,8 +95,10 @@ class Claims:
                     result.lost[claim.run.id] = holder.worker_id
             valid = [item for item in settlements if item.claim.run.id not in result.lost]
             self._commit_runs(connection, valid, holders, result, now, until)
-            _commit_effects(connection, [effect for item in valid for effect in item.effects], now)
-            result.effects = _record(connection, [one for one in intents if one.claim.run.id not in result.lost], now)
+            settle_effects(connection, [effect for item in valid for effect in item.effects], now)
+            result.effects = record_intents(
+                connection, [one for one in intents if one.claim.run.id not in result.lost], now
+            )
         return result
 
     def _commit_runs(
@@ -187,7 +112,10 @@ class Claims:
     ) -> None:
         if not settlements:
             return
-        updates, journal, settled, stale = [], [], [], []
+        updates: list[dict[str, Any]] = []
+        journal: list[dict[str, Any]] = []
+        settled: list[str] = []
+        stale: list[str] = []
         for item in settlements:
             run, inbox = item.run, holders[item.run.id].inbox
             fresh_signals = inbox > item.claim.inbox
@@ -209,7 +137,7 @@ class Claims:
                     stale.append(run.id)
             else:
                 result.released.append(run)
-        connection.execute(_UPDATE_RUN, updates)
+        connection.execute(_ADVANCE, updates)
         if journal:
             connection.execute(insert(JOURNAL), journal)
         if settled:
@@ -251,14 +179,7 @@ class Claims:
                 )
                 claim.until = until or claim.until
             if updates:
-                connection.execute(
-                    update(RUN)
-                    .where(RUN.c.id == bindparam("b_id"))
-                    .values(
-                        {name: bindparam(f"b_{name}") for name in ("due_at", "claimed_by", "claim_until")},
-                    ),
-                    updates,
-                )
+                connection.execute(_RESCHEDULE, updates)
         return lost
 
     def next_due(self) -> datetime | None:
@@ -311,54 +232,3 @@ def _pending(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[S
         for row in connection.execute(query.order_by(SIGNAL.c.at, SIGNAL.c.id)):
             inboxes.setdefault(row.run_id, []).append(to_signal(row))
     return inboxes
-
-
-def _commit_effects(connection: Connection, effects: Sequence[EffectRecord], now: datetime) -> None:
-    if effects:
-        values = [
-            {
-                "b_key": one.key,
-                "b_status": one.status,
-                "b_response": one.response,
-                "b_error": one.error,
-                "b_settled_at": now,
-            }
-            for one in effects
-        ]
-        connection.execute(_SETTLE_EFFECT, values)
-
-
-def _record(connection: Connection, intents: Sequence[Intent], now: datetime) -> dict[str, EffectRecord]:
-    if not intents:
-        return {}
-    rows = connection.execute(select(EFFECT).where(EFFECT.c.key.in_([one.key for one in intents])))
-    known = {row.key: to_effect(row) for row in rows}
-    fresh = {
-        one.key: EffectRecord(
-            key=one.key,
-            run_id=one.claim.run.id,
-            operation=one.operation,
-            status="intended",
-            request=one.request,
-            response=None,
-            error=None,
-            at=now,
-            fresh=True,
-        )
-        for one in intents
-        if one.key not in known
-    }
-    if fresh:
-        values = [
-            {
-                "key": one.key,
-                "run_id": one.run_id,
-                "operation": one.operation,
-                "status": one.status,
-                "request": one.request,
-                "at": now,
-            }
-            for one in fresh.values()
-        ]
-        connection.execute(insert(EFFECT), values)
-    return known | fresh

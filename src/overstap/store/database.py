@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,11 +17,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from overstap.errors import BadInput, OverstapError
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no flock; busy_timeout alone orders the writers there
-    fcntl = None  # type: ignore[assignment]
 
 BUSY_SECONDS = 30
 
@@ -64,9 +60,6 @@ class WriteGate:
     @contextmanager
     def pass_through(self) -> Iterator[None]:
         with self._lock:
-            if fcntl is None:  # pragma: no cover
-                yield
-                return
             if self._file is None:
                 self._file = self._path.open("ab")
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -86,9 +79,7 @@ def _parse_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise BadInput(
-            f"{text!r} is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME"
-        ) from None
+        raise BadInput(f"{text!r} is not a database URL; write sqlite:///FILE or postgresql://USER@HOST/NAME") from None
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:

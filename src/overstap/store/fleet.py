@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, Table, delete, func, insert, select, update
 
@@ -51,9 +52,7 @@ class Fleet:
     def stopped(self, worker_id: str, now: datetime) -> None:
         """Say that a worker has ended in order."""
         with self._database.write() as connection:
-            connection.execute(
-                update(WORKER).where(WORKER.c.id == worker_id).values(heartbeat_at=now, stopped_at=now)
-            )
+            connection.execute(update(WORKER).where(WORKER.c.id == worker_id).values(heartbeat_at=now, stopped_at=now))
 
     def workers(self) -> list[WorkerRecord]:
         """All workers that ever ran here, the newest first, with the claims they hold."""
@@ -78,17 +77,18 @@ class Fleet:
             BadInput: when it was used before with another content: a released file never changes (design §3).
         """
         with self._database.read() as connection:
-            known = connection.execute(_pinned(name, version)).scalar()
+            known = connection.execute(_pinned(name, version)).scalar_one_or_none()
         if known is None:
             with self._database.write() as connection:
-                known = connection.execute(_pinned(name, version)).scalar()
+                known = connection.execute(_pinned(name, version)).scalar_one_or_none()
                 if known is None:
                     row = {"name": name, "version": version, "digest": digest, "first_used_at": now}
                     connection.execute(insert(WORKFLOW), row)
                     return
         if known != digest:
             raise BadInput(
-                f"{name}.v{version}.yaml has changed since runs were made by it (digest {digest[:12]}, then {known[:12]}). "
+                f"{name}.v{version}.yaml has changed since runs were made by it "
+                f"(digest {digest[:12]}, then {known[:12]}). "
                 f"Put the file back as it was, and give the change a new version: {name}.v{version + 1}.yaml."
             )
 
@@ -123,5 +123,5 @@ class Fleet:
         return ScaledClock(speed, machine_now, anchor)
 
 
-def _pinned(name: str, version: int) -> Select[tuple[str]]:
+def _pinned(name: str, version: int) -> Select[Any]:
     return select(WORKFLOW.c.digest).where(WORKFLOW.c.name == name, WORKFLOW.c.version == version)

@@ -23,7 +23,8 @@ _CHANGING = (
     "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error",
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
-RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *_CHANGING, "status")]
+CHANGING_COLUMNS = (*_CHANGING, "status")
+RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *CHANGING_COLUMNS)]
 
 
 @dataclass(frozen=True, slots=True)

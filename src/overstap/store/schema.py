@@ -29,19 +29,21 @@ class SchemaState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaStatus:
+class DatabaseStatus:
     """The schema's version in a database, and the one the code needs.
 
     Attributes:
+        url: the database's, without its password.
         revision: None for a database without tables.
     """
 
+    url: str
     state: SchemaState
     revision: str | None
     head: str
 
 
-def schema_status(database: Database) -> SchemaStatus:
+def schema_status(database: Database) -> DatabaseStatus:
     """How a database stands to the code.
 
     Raises:
@@ -51,7 +53,7 @@ def schema_status(database: Database) -> SchemaStatus:
         return _status(connection, database)
 
 
-def upgrade_schema(database: Database) -> SchemaStatus:
+def upgrade_schema(database: Database) -> DatabaseStatus:
     """Make the tables of an empty database, or bring an older one up to date, whole or not at all.
 
     Raises:
@@ -61,14 +63,14 @@ def upgrade_schema(database: Database) -> SchemaStatus:
         with database.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            refuse_newer(_status(connection, database), database)
+            refuse_newer(_status(connection, database))
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     return schema_status(database)
 
 
-def refuse_newer(status: SchemaStatus, database: Database) -> None:
+def refuse_newer(status: DatabaseStatus) -> None:
     """Refuse to touch a database that a newer Overstap has made.
 
     Raises:
@@ -76,12 +78,12 @@ def refuse_newer(status: SchemaStatus, database: Database) -> None:
     """
     if status.state is SchemaState.NEWER:
         raise Refused(
-            f"The database {database.describe()} has schema {status.revision}, which this Overstap does not know "
+            f"The database {status.url} has schema {status.revision}, which this Overstap does not know "
             f"(it knows up to {status.head}): it was made by a newer one. Install that one, or use another database."
         )
 
 
-def _status(connection: Connection, database: Database) -> SchemaStatus:
+def _status(connection: Connection, database: Database) -> DatabaseStatus:
     scripts = ScriptDirectory.from_config(_config())
     head = str(scripts.get_current_head())
     revision = MigrationContext.configure(connection).get_current_revision()
@@ -92,11 +94,12 @@ def _status(connection: Connection, database: Database) -> SchemaStatus:
                 f"The database {database.describe()} has tables that are not Overstap's ({', '.join(foreign[:3])}). "
                 "Give Overstap a database of its own."
             )
-        return SchemaStatus(SchemaState.EMPTY, None, head)
+        return DatabaseStatus(database.describe(), SchemaState.EMPTY, None, head)
     if revision == head:
-        return SchemaStatus(SchemaState.CURRENT, revision, head)
+        return DatabaseStatus(database.describe(), SchemaState.CURRENT, revision, head)
     known = {script.revision for script in scripts.walk_revisions()}
-    return SchemaStatus(SchemaState.OLDER if revision in known else SchemaState.NEWER, revision, head)
+    state = SchemaState.OLDER if revision in known else SchemaState.NEWER
+    return DatabaseStatus(database.describe(), state, revision, head)
 
 
 def _config() -> Config:

@@ -1,6 +1,6 @@
 """The tables of the engine. Those of the embedded provider are in `embedded_tables.py`.
 
-No foreign keys lead into `run`: measured, one on the journal costs a fifth of all throughput; `verify` looks for orphans.
+No foreign keys lead into `run`: one on the journal costs a fifth of all throughput; `verify` looks for orphans.
 """
 
 from __future__ import annotations

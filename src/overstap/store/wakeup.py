@@ -1,6 +1,6 @@
 """Waking the workers of a PostgreSQL database the moment something becomes due (LISTEN/NOTIFY).
 
-On SQLite there is nothing to listen to: workers look at every tick, and a submission in the same process wakes its worker.
+On SQLite there is nothing to listen to: workers look at every tick.
 """
 
 from __future__ import annotations

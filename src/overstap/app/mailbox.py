@@ -1,0 +1,74 @@
+"""What reaches a worker's loop from its steps, its ticker and outside."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+
+from overstap.app.engine import Performed
+from overstap.store.batch import Claim, Intent
+from overstap.store.rows import EffectRecord
+
+
+class Beat(Enum):
+    """Something to do that brings nothing along."""
+
+    LOOK = auto()
+    """Look for due runs."""
+    RENEW = auto()
+    """Move the ends of the claims that are held."""
+    HEARTBEAT = auto()
+    """Say that the worker is alive."""
+    STOP = auto()
+    """Claim nothing more, and leave."""
+
+
+@dataclass(slots=True)
+class StepEnded:
+    """A step was done; `performed` is None when its claim was lost on the way."""
+
+    claim: Claim
+    performed: Performed | None
+
+
+@dataclass(slots=True)
+class IntentAsked:
+    """A step waits for its effect to be recorded."""
+
+    intent: Intent
+    answer: Future[EffectRecord]
+
+
+class Mailbox:
+    """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
+
+    def __init__(self) -> None:
+        self._items: SimpleQueue[Beat | StepEnded | IntentAsked] = SimpleQueue()
+
+    def put(self, item: Beat | StepEnded | IntentAsked) -> None:
+        """Leave something for the loop."""
+        self._items.put(item)
+
+    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
+        """Wait for something to come in, then take all there is.
+
+        Args:
+            timeout: how many seconds to wait at most; None waits for ever.
+        """
+        beats: set[Beat] = set()
+        ended: list[StepEnded] = []
+        intents: list[IntentAsked] = []
+        with suppress(Empty):
+            while True:
+                item = self._items.get(block=timeout is None or timeout > 0, timeout=timeout)
+                timeout = 0.0
+                if isinstance(item, StepEnded):
+                    ended.append(item)
+                elif isinstance(item, IntentAsked):
+                    intents.append(item)
+                else:
+                    beats.add(item)
+        return beats, ended, intents

@@ -1,0 +1,185 @@
+"""The only place where objects are wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from overstap.app.catalog_file import load_catalog
+from overstap.app.engine import Engine
+from overstap.app.service import Service
+from overstap.app.verify import Verifier, VerifyReport
+from overstap.app.worker import Worker
+from overstap.clock import Clock, ScaledClock, SystemClock
+from overstap.domain.eligibility import Limits
+from overstap.errors import Refused
+from overstap.providers.embedded import Embedded
+from overstap.settings import Settings, WorkerSettings
+from overstap.steps import STEP_EVENTS, StepOptions, registry
+from overstap.store.audit import Audit
+from overstap.store.audit_books import BooksAudit
+from overstap.store.claims import Claims
+from overstap.store.database import Database
+from overstap.store.fleet import Fleet
+from overstap.store.ledger import DatabaseBooks
+from overstap.store.runs import Runs
+from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.wakeup import Listener
+from overstap.workflow.files import load_library
+
+__all__ = ["App", "DatabaseStatus", "database_status", "open_app", "upgrade_database"]
+
+log = structlog.get_logger(__name__)
+
+MakeProvider = Callable[[DatabaseBooks, Clock], Embedded]
+
+
+class App:
+    """Everything wired over one database.
+
+    Args:
+        database: open, with a schema of today; closed together with this.
+        clock: None takes the one the database lives by.
+        make_provider: for tests; None makes the embedded provider of the settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        clock: Clock | None = None,
+        make_provider: MakeProvider | None = None,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.fleet = Fleet(database)
+        self.clock = clock or self.fleet.clock()
+        self.runs = Runs(database)
+        self.catalog = load_catalog(settings.catalog)
+        self.library = load_library(settings.workflows, STEP_EVENTS)
+        books = DatabaseBooks(database)
+        self.provider = (
+            make_provider(books, self.clock)
+            if make_provider
+            else Embedded(books, self.catalog, settings.embedded, self.clock)
+        )
+        limits = Limits(wizard_users=settings.rules.wizard_users, legacy_users=settings.rules.legacy_users)
+        self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        options = StepOptions(
+            limits=limits,
+            credit_threshold_cents=settings.rules.credit_threshold_cents,
+            keep_old_billing=settings.rules.keep_old_billing,
+            move_chunk=settings.embedded.move_chunk,
+            licence_chunk=settings.embedded.licence_chunk,
+        )
+        self.steps = registry(self.provider, self.catalog, options)
+        for definition in self.library.all():
+            self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What advances the runs of this database."""
+        claims = Claims(self.database, [(each.name, each.version) for each in self.library.all()])
+        return Engine(
+            self.library,
+            self.steps,
+            self.provider,
+            claims,
+            self.clock,
+            lease=self.settings.worker.lease,
+            call_limit=self.settings.worker.call_limit,
+        )
+
+    def worker(self, settings: WorkerSettings | None = None) -> Worker:
+        """A worker over this database."""
+        lost = partial(log.warning, "listener_lost")
+        return Worker(
+            self.engine,
+            self.fleet,
+            settings or self.settings.worker,
+            lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
+        )
+
+    def verify(self) -> VerifyReport:
+        """Check every truth of rules.md §J over the whole database."""
+        return Verifier(Audit(self.database), BooksAudit(self.database), self.library).verify()
+
+    def set_speed(self, speed: float) -> None:
+        """Let this database's time run so many times as fast from now on, in every process that opens it.
+
+        Raises:
+            Refused: when the database lives in real time.
+        """
+        if not isinstance(self.clock, ScaledClock):
+            raise Refused("This database lives in real time; open a fresh one with a speed.")
+        self.clock.follow(self.fleet.set_speed(speed, SystemClock().now()))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None) -> App:
+    """Open the database that the settings name, and wire everything over it.
+
+    Args:
+        upgrade: bring an older schema up to date; an empty database is made ready in any case.
+        speed: let the database's time run so many times as fast; for demos and rehearsals.
+
+    Raises:
+        Refused: when the schema is older (without `upgrade`) or newer than the code, or the tables are not ours.
+        DatabaseUnavailable: when the database does not answer.
+        BadInput: when a workflow file or the catalog cannot be used.
+    """
+    database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
+    try:
+        status = schema_status(database)
+        refuse_newer(status)
+        if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
+            upgrade_schema(database)
+        elif status.state is SchemaState.OLDER:
+            raise Refused(
+                f"The database {database.describe()} has schema {status.revision} and this Overstap needs "
+                f"{status.head}. Run `overstap db upgrade` (make a copy of the database first)."
+            )
+        if speed is not None:
+            Fleet(database).set_speed(speed, SystemClock().now())
+        return App(settings, database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def database_status(settings: Settings) -> DatabaseStatus:
+    """How the database's schema stands to the code."""
+    database = Database(settings.database_url)
+    try:
+        return schema_status(database)
+    finally:
+        database.close()
+
+
+def upgrade_database(settings: Settings) -> DatabaseStatus:
+    """Make or bring up to date the schema; answers as `database_status` does.
+
+    Raises:
+        Refused: when the database is newer than the code.
+    """
+    database = Database(settings.database_url)
+    try:
+        return upgrade_schema(database)
+    finally:
+        database.close()
