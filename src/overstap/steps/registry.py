@@ -12,26 +12,20 @@ from overstap.domain.ports import Provider
 from overstap.steps import migration, ordering, rollback
 from overstap.workflow.outcome import Outcome, Step, StepContext
 
-_EVENTS = {
-    "check_preconditions": {"not_eligible"},
-    "place_order": {"credit_required", "order_accepted"},
-    "request_credit": {"credit_approved", "credit_declined"},
-    "close_rollback": {"rolled_back", "withdrawn"},
-}
-_SILENT = (
-    "move_users",
-    "reassign_licences",
-    "notify_operators",
-    "start_billing",
-    "close_source",
-    "return_licences",
-    "return_users",
-    "cancel_target",
-    "restore_billing",
-)
 STEP_EVENTS: dict[str, frozenset[str]] = {
-    **{name: frozenset(events) for name, events in _EVENTS.items()},
-    **dict.fromkeys(_SILENT, frozenset()),
+    "check_preconditions": frozenset({"not_eligible"}),
+    "place_order": frozenset({"credit_required", "order_accepted"}),
+    "request_credit": frozenset({"credit_approved", "credit_declined"}),
+    "move_users": frozenset(),
+    "reassign_licences": frozenset(),
+    "notify_operators": frozenset(),
+    "start_billing": frozenset(),
+    "close_source": frozenset(),
+    "return_licences": frozenset(),
+    "return_users": frozenset(),
+    "cancel_target": frozenset(),
+    "restore_billing": frozenset(),
+    "close_rollback": frozenset({"rolled_back", "withdrawn"}),
 }
 """The events that each step may send, for the lint of workflow files: known without a provider."""
 
