@@ -63,7 +63,8 @@ def engine_rate(url: str, runs: int, folder: Path) -> float:
     definition = load_definition(path, None)
     database = Database(url)
     upgrade_schema(database)
-    clock, steps = SystemClock(), {name: Step(name, lambda _: Done()) for name in ("check", "approve", "migrate", "settle")}
+    clock = SystemClock()
+    steps = {name: Step(name, lambda _: Done()) for name in ("check", "approve", "migrate", "settle")}
     store = Runs(database)
     first = len(store.all_ids())
     order = {"subscription_id": "s", "target_plan": "e3"}
@@ -127,6 +128,7 @@ def databases(given: list[str], folder: Path) -> Iterator[list[str]]:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--repeat", type=int, default=3)

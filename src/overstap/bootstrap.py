@@ -146,21 +146,25 @@ def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None =
     """
     database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
     try:
-        status = schema_status(database)
-        refuse_newer(status)
-        if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
-            upgrade_schema(database)
-        elif status.state is SchemaState.OLDER:
-            raise Refused(
-                f"The database {database.describe()} has schema {status.revision} and this Overstap needs "
-                f"{status.head}. Run `overstap db upgrade` (make a copy of the database first)."
-            )
+        _make_ready(database, upgrade=upgrade)
         if speed is not None:
             Fleet(database).set_speed(speed, SystemClock().now())
         return App(settings, database)
     except BaseException:
         database.close()
         raise
+
+
+def _make_ready(database: Database, *, upgrade: bool) -> None:
+    status = schema_status(database)
+    refuse_newer(status)
+    if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
+        upgrade_schema(database)
+    elif status.state is SchemaState.OLDER:
+        raise Refused(
+            f"The database {status.url} has schema {status.revision} and this Overstap needs {status.head}. "
+            "Run `overstap db upgrade` (make a copy of the database first)."
+        )
 
 
 def database_status(settings: Settings) -> DatabaseStatus:

@@ -1,4 +1,4 @@
-"""The worker: claims due runs, has their steps done by a thread pool, and commits what was decided in batches.
+"""The worker: claims due runs, has a thread pool do their steps, and commits what was decided, in batches.
 
 One thread, the loop, does all the writing: whatever has come in since its last transaction goes into the next one. Under
 load that makes large batches, at light load a batch of one that commits at once.

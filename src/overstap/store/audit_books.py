@@ -90,14 +90,13 @@ class BooksAudit:
         """The source is closed last, by a completed change only; a change undone leaves nothing of the new (J4)."""
         closed = {(row.tenant_id, row.id): row.closed_at for row in self._rows(select(SUBSCRIPTION))}
         latest: dict[tuple[str, str], datetime] = {}
-        moves = select(MOVE.c.tenant_id, MOVE.c.to_subscription_id, func.max(MOVE.c.at)).group_by(
-            MOVE.c.tenant_id, MOVE.c.to_subscription_id
-        )
-        swaps = select(
-            ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id, func.max(ASSIGNMENT.c.assigned_at)
-        ).group_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id)
-        for tenant_id, subscription_id, at in (*self._rows(moves), *self._rows(swaps)):
-            latest[tenant_id, subscription_id] = max(at, latest.get((tenant_id, subscription_id), at))
+        target = MOVE.c.to_subscription_id.label("subscription_id")
+        moves = select(MOVE.c.tenant_id, target, func.max(MOVE.c.at).label("at")).group_by(MOVE.c.tenant_id, target)
+        holder = (ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id)
+        swaps = select(*holder, func.max(ASSIGNMENT.c.assigned_at).label("at")).group_by(*holder)
+        for row in (*self._rows(moves), *self._rows(swaps)):
+            key = (row.tenant_id, row.subscription_id)
+            latest[key] = max(row.at, latest.get(key, row.at))
         holders = {
             (row.tenant_id, row.subscription_id)
             for row in self._rows(

@@ -105,14 +105,14 @@ class Fleet:
             machine_now: the machine's own time.
 
         Raises:
-            Refused: when it has runs that lived in real time.
+            Refused: when it has runs that were worked on in real time.
         """
         with self._database.write() as connection:
             row = connection.execute(select(CLOCK)).first()
-            if row is None and connection.execute(select(RUN.c.id).limit(1)).first() is not None:
+            if row is None and connection.execute(select(RUN.c.id).where(RUN.c.seq > 1).limit(1)).first() is not None:
                 raise Refused(
-                    "This database has runs that live in real time; a faster clock would let their deadlines pass. "
-                    "Use a fresh database for --speed."
+                    "This database has runs that were worked on in real time; a faster clock would let their deadlines "
+                    "pass. Use a fresh database for --speed."
                 )
             anchor = machine_now
             if row is not None:

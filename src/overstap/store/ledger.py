@@ -180,7 +180,7 @@ class DatabaseBooks:
 
     @contextmanager
     def reading(self) -> Iterator[BooksReader]:
-        with self._database.read() as connection:
+        with self._database.snapshot() as connection:
             yield BooksReader(connection)
 
     @contextmanager
