@@ -120,5 +120,5 @@ def line(entry: JournalEntry) -> str:
             return f"{entry.step} failed (attempt {data['attempt']}): {data['error']}"
         case Kind.STUCK:
             return f"{entry.step} stopped for good: {data['error']}"
-        case _:
-            return f"{entry.kind} {entry.event or ''}{by}"
+        case Kind.SIGNAL_DISCARDED:
+            return f"signal {entry.event}{by}, came to nothing: no state that can follow awaits it"

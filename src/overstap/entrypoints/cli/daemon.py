@@ -84,7 +84,12 @@ def up(
     face: Face,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.01, metavar="N", help="A rehearsal: time runs N times as fast. Only on a fresh database."),
+        typer.Option(
+            min=0.01,
+            max=1_000_000,
+            metavar="N",
+            help="A rehearsal: time runs N times as fast. Only on a fresh database.",
+        ),
     ] = None,
     until_idle: UntilIdleFlag = False,
     grace: GraceOption = None,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -76,6 +77,9 @@ def run(arguments: Sequence[str]) -> int:
         The exit code.
     """
     as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow that the terminal cannot show must not end a command
     try:
         code = _invoke(arguments, as_json=as_json)
         sys.stdout.flush()
@@ -123,8 +127,7 @@ def _usage(error: typer.TyperException, *, as_json: bool) -> int:
     """Say what was wrong with the command line itself."""
     message = error.format_message()
     ctx = getattr(error, "ctx", None)
-    if not message and ctx is not None:  # a group without its command
-        sys.stderr.write(f"{ctx.get_help()}\n")
+    if not message:  # a group without its command: the help is on the screen already
         return error.exit_code
     sys.stderr.write(f"error: {message}\n")
     if ctx is not None:

@@ -27,7 +27,8 @@ def submit(
     subscription: Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription to change.")],
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the new plan, such as e3.")],
     seats: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Seats of the new plan; as many as now if left out.")
+        int | None,
+        typer.Option(min=1, max=1_000_000, metavar="N", help="Seats of the new plan; as many as now if left out."),
     ] = None,
     payment: Annotated[PaymentMethod | None, typer.Option(help="As now if left out.")] = None,
     billing: Annotated[BillingFrequency | None, typer.Option(help="As now if left out.")] = None,
@@ -77,7 +78,9 @@ def signal(
         if as_json:
             face.json(whole(app, stored))
             return
-        face.tell(f"{event} is in the inbox of run {stored.run.id} ({stored.run.state}); a worker applies it next.")
+        face.tell(
+            f"{event} is in the inbox of run {stored.run.id} ({stored.run.state}); it is applied once the run awaits it."
+        )
 
 
 def verify(face: Face, as_json: JsonFlag = False) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from overstap.clock import format_duration
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
 from overstap.entrypoints.cli.watching import watch_run
@@ -47,7 +48,7 @@ def list_(
     if not found:
         face.tell("No such runs." if state or tenant or before else "No runs yet; `overstap submit` orders a change.")
         return
-    table = words.table("run", "tenant", "change", "state", "progress", "waits for")
+    table = words.table("run", "tenant", "change", "state", "progress", "waits for, or how it ended")
     for stored in found:
         run = stored.run
         progress = f"{run.done}/{run.total}" if run.total else ""
@@ -116,7 +117,7 @@ def _header(face: Face, stored: StoredRun, now: datetime) -> None:
 def _timeline(face: Face, journal: list[JournalEntry]) -> None:
     table = words.table("#", "at", "after#", "what", title="\nHistory")
     for before, entry in itertools.pairwise([None, *journal]):
-        after = "" if before is None or entry is None else words.span(entry.at - before.at)
+        after = "" if before is None or entry is None else format_duration(entry.at - before.at)
         if entry is not None:
             style = "bold" if entry.to_state else None
             table.add_row(str(entry.seq), words.when(entry.at), after, words.line(entry), style=style)

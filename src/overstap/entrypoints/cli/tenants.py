@@ -19,7 +19,7 @@ group = typer.Typer(help="Tenants: import them, look at them.", no_args_is_help=
 
 def import_(
     face: Face,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders, each with one tenant's export.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders, each with one tenant's export.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Import tenants, all of them or none; importing one again updates it."""

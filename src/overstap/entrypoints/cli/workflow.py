@@ -6,14 +6,13 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from overstap.domain.eligibility import Limits
 from overstap.entrypoints.cli.face import Face, command
 from overstap.errors import BadInput
-from overstap.steps import StepOptions, registry
+from overstap.steps import STEP_EVENTS
 from overstap.workflow.definition import Definition, load_definition
 from overstap.workflow.files import load_library
 from overstap.workflow.spec import WorkflowError
@@ -31,16 +30,16 @@ class Picture(StrEnum):
 
 def check(
     face: Face,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Workflow files.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Workflow files.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All files of the folder that the settings name.")] = False,
 ) -> None:
     """Check workflow files; every problem is told with its file and line."""
     if not files and not all_:
         raise typer.BadParameter("give a FILE, or --all")
-    steps, failed = step_events(), False
-    readings: list[Callable[[], list[Definition]]] = [partial(_one, file, steps) for file in files or []]
+    failed = False
+    readings: list[Callable[[], list[Definition]]] = [partial(_one, file) for file in files or []]
     if all_:
-        readings.append(lambda: load_library(face.settings.workflows, steps).all())
+        readings.append(lambda: load_library(face.settings.workflows, STEP_EVENTS).all())
     for read in readings:
         try:
             for definition in read():
@@ -53,17 +52,10 @@ def check(
         raise typer.Exit(1)
 
 
-def step_events() -> dict[str, frozenset[str]]:
-    """Every step that a workflow may name, with the events it may send."""
-    nobody: Any = None  # steps are asked for their names here, none is called
-    options = StepOptions(Limits(), credit_threshold_cents=0, keep_old_billing=False, move_chunk=1, licence_chunk=1)
-    return {name: step.events for name, step in registry(nobody, nobody, options).items()}
-
-
-def _one(file: Path, steps: dict[str, frozenset[str]]) -> list[Definition]:
+def _one(file: Path) -> list[Definition]:
     if not file.is_file():
         raise BadInput(f"{file}: there is no such file")
-    return [load_definition(file, steps)]
+    return [load_definition(file, STEP_EVENTS)]
 
 
 def show(
@@ -73,7 +65,7 @@ def show(
     picture: Annotated[Picture, typer.Option("--format", help="How to draw it.")] = Picture.TABLE,
 ) -> None:
     """Draw a workflow."""
-    library = load_library(face.settings.workflows, step_events())
+    library = load_library(face.settings.workflows, STEP_EVENTS)
     definition = library.latest(name) if version is None else library.get(name, version)
     face.tell(definition.draw(picture.value).rstrip("\n"))
 

@@ -1,0 +1,152 @@
+"""The demo: how fast its clock runs, how it tells the endings apart, and one performance."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overstap.entrypoints.demo.endings import Ending, ending
+from overstap.entrypoints.demo.pace import speed_for, worth_changing
+from overstap.entrypoints.demo.script import Pacing, read_script
+from overstap.errors import BadInput
+from overstap.settings import data_path
+from overstap.store.runs import StoredRun
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+PACING = Pacing(speed=300, leap=0.8)
+
+
+def stored(state: str = "credit_check", status: Status = Status.WAITING, **changes: Any) -> StoredRun:
+    run = Run(
+        id="R", workflow="plan_change", version=1, digest="d", tenant_id="T", input={}, state=state, status=status,
+        created_at=NOON, updated_at=NOON,
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "run": run, "subscription_id": "S", "target_plan": "e3", "due_at": None, "claimed_by": None, "claim_token": 0,
+        "claim_until": None, "idempotency_key": None,
+    }  # fmt: skip
+    return StoredRun(**{**values, **changes})
+
+
+def test_the_clock_keeps_its_ordinary_speed_while_anything_is_under_way() -> None:
+    parked = stored(due_at=NOON + timedelta(days=14))
+    held = replace(parked, claimed_by="worker")
+    migrating = stored("migrating", Status.READY, due_at=NOON)
+
+    assert speed_for([parked, migrating], NOON, PACING) == 300
+    assert speed_for([parked, held], NOON, PACING) == 300
+    assert speed_for([], NOON, PACING) == 300
+
+
+def test_the_clock_hurries_while_everything_is_parked_and_minds_only_what_has_not_ended() -> None:
+    parked = stored(due_at=NOON + timedelta(days=14))
+    done = stored("completed", Status.ENDED)
+
+    assert speed_for([parked, done], NOON, PACING) == timedelta(days=14).total_seconds() / 0.8
+
+
+@given(left=st.integers(0, 20 * 86400), stall=st.floats(0, 0.79))
+def test_a_machine_that_stalls_for_less_than_the_leap_never_jumps_over_the_next_moment(left: int, stall: float) -> None:
+    speed = speed_for([stored(due_at=NOON + timedelta(seconds=left))], NOON, PACING)
+
+    ran = speed * stall
+
+    assert ran <= max(left, PACING.speed * stall)
+
+
+def test_a_speed_is_set_anew_only_for_a_difference_that_shows() -> None:
+    assert [False, True, True] == [worth_changing(300, wanted) for wanted in (310, 400, 200)]
+
+
+def entry(event: str | None, to_state: str) -> JournalEntry:
+    return JournalEntry(run_id="R", seq=1, at=NOON, kind=Kind.TRANSITION, event=event, to_state=to_state)
+
+
+@pytest.mark.parametrize(
+    ("state", "way", "expected"),
+    [
+        ("completed", [("order_accepted", "migrating"), ("settled", "completed")], Ending.COMPLETED),
+        ("completed", [("migration_overdue", "escalated"), ("settled", "completed")], Ending.RECOVERED),
+        ("failed", [("credit_window_expired", "rolling_back"), ("rolled_back", "failed")], Ending.EXPIRED),
+        ("failed", [("credit_declined", "rolling_back"), ("rolled_back", "failed")], Ending.DECLINED),
+        ("failed", [("migration_failed", "rolling_back"), ("rolled_back", "failed")], Ending.ROLLED_BACK),
+        ("failed", [("not_eligible", "failed")], Ending.FAILED),
+        ("cancelled", [("cancel", "rolling_back"), ("withdrawn", "cancelled")], Ending.CANCELLED),
+    ],
+)
+def test_an_ending_is_read_from_the_journal(state: str, way: list[tuple[str, str]], expected: Ending) -> None:
+    run = stored(state, Status.ENDED).run
+
+    assert expected is ending(run, [entry(*step) for step in way])
+
+
+def test_a_run_that_is_under_way_has_not_ended() -> None:
+    assert ending(stored().run, []) is Ending.UNENDED
+
+
+def test_the_script_names_its_tenants_by_folder_and_the_settings_by_id() -> None:
+    script = read_script(data_path("demo"))
+
+    ids = {tenant.id for tenant in script.tenants}
+    assert len(script.orders) == len(ids) == 11
+    assert script.settings["embedded"]["tenants"].keys() <= ids
+    assert {fault["tenant"] for fault in script.settings["embedded"]["faults"]} <= ids
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("changes = [", "expected a TOML file"),
+        ("changes = []", "changes"),
+        ('[[changes]]\ntenant = "nobody"\nto = "e3"', "no tenant 'nobody'"),
+        ('[clock]\nspeed = 0\n[[changes]]\ntenant = "a"\nto = "e3"', "clock.speed"),
+    ],
+)
+def test_a_wrong_script_is_refused_with_its_file_and_place(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "demo.toml").write_text(text)
+
+    with pytest.raises(BadInput) as refused:
+        read_script(tmp_path)
+
+    assert str(tmp_path / "demo.toml") in str(refused.value)
+    assert reason in str(refused.value)
+
+
+def test_the_demo_takes_no_database_of_somebody_else(bare: Callable[..., Any], tmp_path: Path) -> None:
+    said = bare("demo", "--database", f"sqlite:///{tmp_path}/mine.db")
+
+    assert said.code == 2
+    assert "--database-dir" in said.err
+
+
+def test_the_demo_shows_every_ending_and_finds_no_breach(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    shutil.copytree(data_path("demo"), folder)
+    script = (
+        (folder / "demo.toml").read_text().replace("speed = 300", "speed = 600").replace("leap = 0.8", "leap = 0.4")
+    )
+    (folder / "demo.toml").write_text(script)
+    (tmp_path / "own.toml").write_text(f'demo_dir = "{folder}"\n')
+    command = [sys.executable, "-m", "overstap", "demo", "--config", "own.toml"]
+
+    played = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+
+    summary = played.stdout[played.stdout.index("How it ended") :]
+    assert (0, "") == (played.returncode, played.stderr)
+    for words in (
+        "completed", "escalated and recovered  Harbour Logistics", "expired after two weeks  Van Dijk Advocaten",
+        "credit declined          Stichting Het Anker", "rolled back              Lakeside Clinic",
+        "refused                  Tuincentrum Groen: 2 users need a valid licence", "no breach",
+    ):  # fmt: skip
+        assert words in summary
