@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overstap.entrypoints.demo.endings import Ending, ending
+from overstap.entrypoints.demo.endings import Ending, ending, why
 from overstap.entrypoints.demo.pace import speed_for, worth_changing
 from overstap.entrypoints.demo.script import Pacing, read_script
 from overstap.errors import BadInput
@@ -91,6 +91,14 @@ def test_an_ending_is_read_from_the_journal(state: str, way: list[tuple[str, str
     assert expected is ending(run, [entry(*step) for step in way])
 
 
+def test_the_reason_of_a_rollback_is_told_where_there_is_one() -> None:
+    stopped = replace(entry("migration_failed", "rolling_back"), data={"error": "the provider says no"})
+
+    assert why([entry("order_accepted", "migrating"), stopped]) == "the provider says no"
+    assert why([entry("credit_window_expired", "rolling_back")]) is None
+    assert why([entry("settled", "completed")]) is None
+
+
 def test_a_run_that_is_under_way_has_not_ended() -> None:
     assert ending(stored().run, []) is Ending.UNENDED
 
@@ -142,8 +150,8 @@ def test_the_demo_shows_every_ending_and_finds_no_breach(tmp_path: Path) -> None
 
     played = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
 
-    summary = played.stdout[played.stdout.index("How it ended") :]
     assert (0, "") == (played.returncode, played.stderr)
+    summary = played.stdout[played.stdout.index("How it ended") :]
     for words in (
         "completed", "escalated and recovered  Harbour Logistics", "expired after two weeks  Van Dijk Advocaten",
         "credit declined          Stichting Het Anker", "rolled back              Lakeside Clinic",

@@ -78,9 +78,8 @@ def signal(
         if as_json:
             face.json(whole(app, stored))
             return
-        face.tell(
-            f"{event} is in the inbox of run {stored.run.id} ({stored.run.state}); it is applied once the run awaits it."
-        )
+        inbox = f"the inbox of run {stored.run.id} ({stored.run.state})"
+        face.tell(f"{event} is in {inbox}; it is applied once the run awaits it.")
 
 
 def verify(face: Face, as_json: JsonFlag = False) -> None:

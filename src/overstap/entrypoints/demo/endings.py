@@ -53,3 +53,11 @@ def ending(run: Run, journal: Sequence[JournalEntry]) -> Ending:
     if "credit_declined" in events:
         return Ending.DECLINED
     return Ending.ROLLED_BACK if "rolling_back" in been else Ending.FAILED
+
+
+def why(journal: Sequence[JournalEntry]) -> str | None:
+    """What a run was rolled back for, where somebody gave a reason; None for the others."""
+    for entry in journal:
+        if entry.to_state == "rolling_back":
+            return entry.data.get("error") or entry.data.get("reason")
+    return None

@@ -10,13 +10,13 @@ from datetime import datetime
 from overstap.app.worker import Worker
 from overstap.bootstrap import App
 from overstap.domain.change import PlanChange
-from overstap.entrypoints.demo.endings import Ending, ending
+from overstap.entrypoints import words
+from overstap.entrypoints.demo.endings import Ending, ending, why
 from overstap.entrypoints.demo.pace import speed_for, worth_changing
 from overstap.entrypoints.demo.screen import Look, Screen
 from overstap.entrypoints.demo.script import Script
 from overstap.errors import OverstapError
-from overstap.store.runs import StoredRun
-from overstap.workflow.run import JournalEntry, Status
+from overstap.workflow.run import JournalEntry, Run, Status
 
 _LOOK_EVERY = 0.1  # seconds of the machine's time
 _FAREWELL = 15.0  # seconds the worker gets to end
@@ -65,11 +65,11 @@ class Play:
         """How everything ended: a line for each tenant, by ending."""
         found: dict[Ending, list[str]] = {}
         for run_id in self._runs:
-            run = self.app.service.run(run_id).run
-            how = ending(run, self.app.service.journal(run_id))
-            found.setdefault(how, []).append(_line(run_id, self.app.service.run(run_id), how))
-        for name, why in self.refused.items():
-            found.setdefault(Ending.REFUSED, []).append(f"{name}: {why}")
+            run, journal = self.app.service.run(run_id).run, self.app.service.journal(run_id)
+            how = ending(run, journal)
+            found.setdefault(how, []).append(_line(run, how, why(journal)))
+        for name, reason in self.refused.items():
+            found.setdefault(Ending.REFUSED, []).append(f"{name}: {reason}")
         return found
 
     def _order(self) -> None:
@@ -107,10 +107,8 @@ class Play:
         return any(stored.run.status is not Status.ENDED for stored in runs)
 
 
-def _line(run_id: str, stored: StoredRun, how: Ending) -> str:
-    run = stored.run
-    name = str(run.input.get("tenant_name"))
-    change = f"{name}, {run.input.get('source_plan')} → {run.input.get('target_plan')}"
+def _line(run: Run, how: Ending, reason: str | None) -> str:
+    change = f"{words.title(run)}, {words.change(run)}"
     if how is Ending.UNENDED:
-        return f"{change}: still {run.state}, {run.status}; overstap runs show {run_id}"
-    return f"{change}: {run.error}" if run.error else change
+        return f"{change}: still {run.state}, {run.status}: {run.error or 'no error'}"
+    return f"{change}: {reason}" if reason else change

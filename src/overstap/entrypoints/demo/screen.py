@@ -13,7 +13,7 @@ from rich.text import Text
 
 from overstap.app.verify import VerifyReport
 from overstap.entrypoints import words
-from overstap.entrypoints.demo.endings import STYLES, Ending
+from overstap.entrypoints.demo.endings import STYLES, Ending, ending
 from overstap.store.runs import StoredRun
 from overstap.workflow.run import JournalEntry
 
@@ -83,10 +83,13 @@ def _picture(look: Look) -> Group:
     pace = f"{look.speed:,.0f} times as fast: an hour passes in {_short(hour)}"
     age = words.span(look.now - look.began)
     head = Text.assemble(("Overstap", "bold"), f"   {words.when(look.now)}, {age} on   ", (pace, "dim"))
-    table = words.table("tenant", "change", "state", "progress", "", "age#", "waits for")
+    table = words.table("tenant", "change", "state", "progress", "", "age#", "waits for, or how it ended")
     for stored in look.runs:
         run = stored.run
         waits = Text(words.waits_for(run, look.now), no_wrap=True, overflow="ellipsis")
+        if run.ended_at is not None:
+            how = ending(run, look.journals[run.id])
+            waits = Text(str(how), STYLES[how])
         share = f"{run.done}/{run.total}" if run.total else ""
         age = words.span((run.ended_at or look.now) - run.created_at)
         table.add_row(words.title(run), words.change(run), words.state(run.state), words.bar(run), share, age, waits)
@@ -104,9 +107,9 @@ def _short(duration: timedelta) -> str:
 def summary(out: Console, endings: Mapping[Ending, Sequence[str]], report: VerifyReport) -> None:
     """Show how everything ended, and what `verify` found."""
     table = words.table("ending", "tenants", title="\nHow it ended")
-    for ending in Ending:
-        for number, line in enumerate(endings.get(ending, ())):
-            table.add_row(Text("" if number else str(ending), STYLES[ending]), line)
+    for how in Ending:
+        for number, line in enumerate(endings.get(how, ())):
+            table.add_row(Text("" if number else str(how), STYLES[how]), line)
     words.put(out, table)
     looked_at = sum(check.looked_at for check in report.checks)
     found = ("no breach.", "green") if report.ok else ("BREACHES:", "bold red")
