@@ -1,0 +1,87 @@
+"""The schema: made once, the same as the tables in the code, and never touched when it is newer."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from overstap.errors import BadInput, Refused
+from overstap.store import embedded_tables, tables
+from overstap.store.database import Database
+from overstap.store.schema import SchemaState, schema_status, upgrade_schema
+
+assert tables, embedded_tables  # their tables register themselves
+
+
+def test_the_migrations_make_just_the_tables_that_the_code_uses(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, SQLModel.metadata)
+
+    assert [] == [one for one in differences if one[0] != "remove_table"]
+
+
+def test_a_fresh_database_is_current(database: Database) -> None:
+    assert SchemaState.CURRENT == schema_status(database).state
+
+
+def test_two_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/twice.db"
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        opened = Database(url)
+        try:
+            upgrade_schema(opened)
+        except BaseException as error:  # noqa: BLE001 - any error of the thread is the finding
+            errors.append(error)
+        finally:
+            opened.close()
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [] == errors
+
+
+def test_a_database_newer_than_the_code_is_refused_and_left_alone(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert SchemaState.NEWER == schema_status(database).state
+    with pytest.raises(Refused, match="made by a newer one"):
+        upgrade_schema(database)
+    assert "9999" == schema_status(database).revision
+
+
+def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/theirs.db")
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE invoices (id integer)"))
+
+    with pytest.raises(Refused, match="invoices"):
+        upgrade_schema(database)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("sqlite://", "needs a database file"),
+        ("sqlite:///:memory:", "needs a database file"),
+        ("mysql://host/name", "not a database Overstap runs on"),
+        ("nonsense", "not a database URL"),
+    ],
+)
+def test_a_url_that_is_of_no_use_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        Database(url)
