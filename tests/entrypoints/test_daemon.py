@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from overstap.entrypoints.cli.daemon import StopSwitch
+
 Cli = Callable[..., Any]
 Start = Callable[..., "subprocess.Popen[str]"]
 PATIENCE = 30
@@ -76,6 +78,34 @@ def test_a_worker_until_idle_leaves_parked_runs_behind(cli: Cli, start: Start, o
 
     run = cli("runs", "show", run_id, "--json").json
     assert ("credit_check", "waiting", None) == (run["state"], run["status"], run["claimed_by"])
+
+
+class Stoppable:
+    """A worker as far as its switch knows it."""
+
+    stops = 0
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+def test_a_signal_that_comes_before_the_worker_stops_it_as_soon_as_it_is_there() -> None:
+    worker = Stoppable()
+
+    with StopSwitch() as switch:
+        signal.raise_signal(signal.SIGTERM)
+        switch.guard(worker)  # type: ignore[arg-type]
+
+    assert worker.stops == 1
+
+
+def test_the_switch_leaves_signals_as_they_were() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    with StopSwitch():
+        pass
+
+    assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

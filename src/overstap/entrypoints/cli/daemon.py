@@ -8,7 +8,7 @@ import signal
 import sys
 from datetime import timedelta
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import typer
 
@@ -42,14 +42,22 @@ BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs 
 class StopSwitch:
     """Turns SIGTERM and SIGINT into an orderly stop, and a second one into an end at once.
 
-    It works from the moment it is made: a signal that comes before there is a worker stops it as soon as it is there.
+    It works from the beginning of its block on: a signal that comes before there is a worker stops it as soon as it is
+    there.
     """
 
     def __init__(self) -> None:
         self._asked = False
         self._worker: Worker | None = None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def guard(self, worker: Worker) -> None:
         """Stop this worker when asked."""
@@ -73,10 +81,9 @@ def worker(
     batch: BatchOption = None,
 ) -> None:
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
-    switch = StopSwitch()
     _set(face, grace=grace, threads=threads, batch=batch)
     configure_logs(face.settings.logs)
-    with face.app() as app:
+    with StopSwitch() as switch, face.app() as app:
         _work(app, switch, until_idle=until_idle)
 
 
@@ -97,10 +104,9 @@ def up(
     batch: BatchOption = None,
 ) -> None:
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
-    switch = StopSwitch()
     _set(face, grace=grace, threads=threads, batch=batch)
     configure_logs(face.settings.logs)
-    with face.app(upgrade=True, speed=speed) as app:
+    with StopSwitch() as switch, face.app(upgrade=True, speed=speed) as app:
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
         pace = app.clock.speed
