@@ -1,0 +1,53 @@
+"""The documents tell of everything there is, and of nothing that there is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from overstap.entrypoints.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+_CALL = re.compile(r"^(?:\| `)?overstap ((?:[a-z]+ ?)+)", re.MULTILINE)
+
+
+def commands() -> set[str]:
+    found = set()
+    root = typer.main.get_command(app)
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {sub}" for sub in inner} if inner else {name}
+    return found
+
+
+def documented(page: Path) -> set[str]:
+    """The commands that a page calls, at the start of a line of code or of a table's row."""
+    calls = {call.strip() for call in _CALL.findall(page.read_text(encoding="utf-8"))}
+    return {" ".join(call.split()[:2]) if call.split()[0] in GROUPS else call.split()[0] for call in calls}
+
+
+GROUPS = {command.split()[0] for command in commands() if " " in command}
+
+
+def test_each_command_has_its_row() -> None:
+    assert commands() == documented(ROOT / "docs" / "commands.md")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md"], ids=str)
+def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
+    called = documented(page)
+
+    assert called
+    assert set() == called - commands()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = _LINK.findall(page.read_text(encoding="utf-8"))
+
+    assert [] == [target for target in targets if not (page.parent / target).exists()]
