@@ -165,8 +165,13 @@ class Database:
             raise
 
     def describe(self) -> str:
-        """The URL without its password, for messages."""
-        return self.url.render_as_string(hide_password=True)
+        """The URL as it was given, without its password, for messages."""
+        return self.url.set(drivername=self.dialect).render_as_string(hide_password=True)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to read; an SQLite file comes into being with its first connection."""
+        return self.dialect != "sqlite" or Path(str(self.url.database)).exists()
 
     def close(self) -> None:
         """Give all connections back."""

@@ -49,6 +49,8 @@ def schema_status(database: Database) -> DatabaseStatus:
     Raises:
         Refused: when it has tables that are not Overstap's.
     """
+    if not database.exists:
+        return DatabaseStatus(database.describe(), SchemaState.EMPTY, None, _head())
     with database.read() as connection:
         return _status(connection, database)
 
@@ -84,8 +86,7 @@ def refuse_newer(status: DatabaseStatus) -> None:
 
 
 def _status(connection: Connection, database: Database) -> DatabaseStatus:
-    scripts = ScriptDirectory.from_config(_config())
-    head = str(scripts.get_current_head())
+    head = _head()
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None:
         foreign = sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
@@ -97,9 +98,13 @@ def _status(connection: Connection, database: Database) -> DatabaseStatus:
         return DatabaseStatus(database.describe(), SchemaState.EMPTY, None, head)
     if revision == head:
         return DatabaseStatus(database.describe(), SchemaState.CURRENT, revision, head)
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     state = SchemaState.OLDER if revision in known else SchemaState.NEWER
     return DatabaseStatus(database.describe(), state, revision, head)
+
+
+def _head() -> str:
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def _config() -> Config:
