@@ -120,6 +120,10 @@ class Worker:
     def _record(self, intent: Intent) -> EffectRecord:
         return self._app.engine.record(intent)
 
+    def tokens(self) -> dict[str, int]:
+        """The claims it has something to commit for, and their tokens."""
+        return {one.claim.run.id: one.claim.token for one in self.settlements or []}
+
     def commit(self) -> Committed:
         """Commit what was performed; it goes on holding the runs that have more to do."""
         committed = self._app.engine.commit(self.settlements or [])
