@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from overstap.domain.locks import LOCKS_BY_STATE
 from overstap.errors import OverstapError
-from overstap.store.audit import Audit
+from overstap.store.audit import Audit, History
 from overstap.store.audit_books import BooksAudit
 from overstap.store.runs import StoredRun
 from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry, Kind, fold
 
-LOCKS_BY_STATE = {
-    "credit_check": frozenset({"commerce"}),
-    "migrating": frozenset({"commerce", "portal", "licence"}),
-    "escalated": frozenset({"commerce", "portal", "licence"}),
-    "licenses_reassigned": frozenset({"commerce", "portal", "licence"}),
-    "completed": frozenset[str](),
-    "failed": frozenset[str](),
-    "cancelled": frozenset[str](),
-}
-"""The locks of a tenant in each state of its active run (rules.md J5), wherever a workflow has that state."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading raises where rows hold what was never written there."""
 
 
 @dataclass(slots=True)
@@ -70,41 +63,57 @@ class Verifier:
     def verify(self) -> VerifyReport:
         """Check every truth; never raises for a breach."""
         fold_check = Check("J6", "A run's journal, folded from its first entry, gives the stored run")
-        final_check = Check("J4", "Ended runs stay ended: nothing is due, held or written after the end")
-        lock_check = Check("J5", "A tenant's locks are those of its active run's state, and none outlives the run")
+        end_check = Check("J4", "Ended runs stay ended: nothing is due, held or written after the end")
+        lock_check = Check(
+            "J5", "A tenant's locks are those of its active run's state; an ended run holds none, so none outlives it"
+        )
         version_check = Check(
             "design §3", "Each run follows a workflow version that is known, with the digest it began by"
         )
-        for stored, journal in self._audit.runs_with_journals():
-            self._check_fold(fold_check, stored, journal)
-            self._check_version(version_check, stored)
-            self._check_end(final_check, stored, journal)
-            self._check_locks(lock_check, stored)
-        laws: list[tuple[str, str, Callable[[], Iterator[str | None]]]] = [
-            ("J1", "Never are both billings on; after the end only the one that belongs there is", self._books.billing),
-            ("J2", "The target has at least the source's seats, and no user loses a licence without the new one",
+
+        def histories() -> Iterator[str | None]:
+            for history in self._audit.histories():
+                yield from self._fold(history)
+                if history.stored is not None:
+                    self._check_version(version_check, history.stored)
+                    self._check_end(end_check, history.stored, history.journal)
+                    self._check_locks(lock_check, history.stored)
+
+        looks: list[tuple[Check, Callable[[], Iterator[str | None]]]] = [
+            (fold_check, histories),
+            (Check("J1", "Never are both billings on; from the end on only the one that belongs there is"),
+             self._books.billing),
+            (Check("J2", "The target has at least the source's seats, and no user loses a licence without the new one"),
              self._books.licences),
-            ("J3", "A tenant has at most one active change", self._audit.active_changes),
-            ("J4", "The source subscription is closed last, and only by a completed change", self._books.closing),
-            ("J7", "An idempotency key causes one effect, and what was confirmed was done", self._books.effects),
-            ("design §4", "Every journal entry, effect and signal belongs to a run", self._audit.orphans),
+            (Check("J3", "A tenant has at most one active change"), self._audit.active_changes),
+            (Check("J4", "The source subscription is closed last, and only by a completed change"),
+             self._books.closing),
+            (Check("J7", "An idempotency key causes one effect, and what was confirmed was done"),
+             self._books.effects),
+            (Check("design §4", "Every journal entry, effect and signal belongs to a run"), self._audit.orphans),
         ]  # fmt: skip
-        checks = [fold_check, final_check, lock_check, version_check]
-        for rule, law, look in laws:
-            check = Check(rule, law)
-            for breach in look():
-                check.that(breach is None, breach or "")
-            checks.append(check)
+        for check, look in looks:
+            _gather(check, look)
+        checks = [end_check, lock_check, version_check, *(check for check, _ in looks)]
         return VerifyReport(sorted(checks, key=lambda check: check.rule))
 
     @staticmethod
-    def _check_fold(check: Check, stored: StoredRun, journal: list[JournalEntry]) -> None:
-        try:
-            folded = fold(journal)
-        except (ValueError, KeyError) as error:
-            check.that(False, f"run {stored.run.id}: its journal cannot be folded: {error}")
+    def _fold(history: History) -> Iterator[str | None]:
+        name = f"run {history.run_id}"
+        if history.stored is None:
+            yield f"{name}: it or its journal cannot be read: {history.unreadable}"
             return
-        check.that(folded == stored.run, f"run {stored.run.id}: its journal folds to {folded}, stored is {stored.run}")
+        try:
+            folded = fold(history.journal)
+        except _UNREADABLE as error:
+            yield f"{name}: its journal cannot be folded: {type(error).__name__}: {error}"
+            return
+        if folded == history.stored.run:
+            yield None
+            return
+        told, stored = asdict(folded), asdict(history.stored.run)
+        differ = [f"{key} {told[key]!r}, stored is {stored[key]!r}" for key in told if told[key] != stored[key]]
+        yield f"{name}: its journal folds to {'; '.join(differ)}"
 
     def _check_version(self, check: Check, stored: StoredRun) -> None:
         run = stored.run
@@ -124,9 +133,11 @@ class Verifier:
             stored.due_at is None and stored.claimed_by is None,
             f"run {run.id}: it has ended and is still due at {stored.due_at} or held by {stored.claimed_by}",
         )
-        end = next(
-            i for i, entry in enumerate(journal) if entry.to_state == run.state and entry.kind is Kind.TRANSITION
-        )
+        ends = (i for i, entry in enumerate(journal) if entry.to_state == run.state and entry.kind is Kind.TRANSITION)
+        end = next(ends, None)
+        if end is None:
+            check.that(False, f"run {run.id}: it ended as {run.state} and its journal tells of no end")
+            return
         after = [entry.seq for entry in journal[end + 1 :] if entry.kind is not Kind.SIGNAL_DISCARDED]
         check.that(not after, f"run {run.id}: entries {after} follow its end")
 
@@ -144,3 +155,11 @@ class Verifier:
             (run.ended_at is not None) == spec.final and not (spec.final and spec.locks),
             f"run {run.id}: it holds the locks of {run.state} and its end is {run.ended_at}",
         )
+
+
+def _gather(check: Check, look: Callable[[], Iterator[str | None]]) -> None:
+    try:
+        for breach in look():
+            check.that(breach is None, breach or "")
+    except _UNREADABLE as error:
+        check.that(False, f"what is stored cannot be read: {type(error).__name__}: {error}")

@@ -1,40 +1,22 @@
 """What `verify` reads of the embedded provider's books (rules.md J1, J2, J4, J7).
 
-Each look yields None for a thing that holds, and a sentence for one that does not.
+Each look reads everything at one moment, then yields None for a thing that holds, and a sentence for one that does not.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Row, Select, Table, and_, exists, func, select
+from sqlalchemy import Column, Connection, Row, Select, Table, and_, exists, func, or_, select
 
+from overstap.store.audit_closing import IMPORT, Held, Subscriptions, imports, order_as_it_ended
+from overstap.store.audit_time import Mark, Span, span
+from overstap.store.books import ASSIGNMENT, BILLING, MOVE, OPERATION, ORDER, PURCHASE
 from overstap.store.database import Database
-from overstap.store.embedded_tables import AssignmentRow, BillingRow, MoveRow, OperationRow, OrderRow, SubscriptionRow
 from overstap.store.rows import EFFECT, RUN
-
-ASSIGNMENT: Table = AssignmentRow.__table__  # type: ignore[attr-defined]
-BILLING: Table = BillingRow.__table__  # type: ignore[attr-defined]
-MOVE: Table = MoveRow.__table__  # type: ignore[attr-defined]
-OPERATION: Table = OperationRow.__table__  # type: ignore[attr-defined]
-ORDER: Table = OrderRow.__table__  # type: ignore[attr-defined]
-SUBSCRIPTION: Table = SubscriptionRow.__table__  # type: ignore[attr-defined]
-_FOREVER = datetime.max.replace(tzinfo=UTC)
-
-
-class _Interval(NamedTuple):
-    start: datetime
-    end: datetime
-
-    def covers(self, moment: datetime) -> bool:
-        return self.start <= moment < self.end
-
-    def overlaps(self, other: _Interval) -> bool:
-        return self.start < other.end and other.start < self.end
 
 
 class BooksAudit:
@@ -44,84 +26,73 @@ class BooksAudit:
         self._database = database
 
     def billing(self) -> Iterator[str | None]:
-        """Never both billings on; at the end only the one that belongs there (rules.md J1)."""
-        intervals: dict[tuple[str, str], list[_Interval]] = defaultdict(list)
-        for row in self._rows(select(BILLING).order_by(BILLING.c.started_at)):
-            interval = _Interval(row.started_at, row.ended_at or _FOREVER)
-            intervals[row.tenant_id, row.subscription_id].append(interval)
-        for order in self._orders():
-            old = intervals[order.tenant_id, order.source_subscription_id]
-            new = intervals[order.tenant_id, order.target_subscription_id]
-            both = [(one, other) for one in old for other in new if one.overlaps(other)]
-            yield f"run {order.reference}: both subscriptions are billed at {both[0][1].start}" if both else None
+        """Never both billings on; from the end on only the one that belongs there (rules.md J1)."""
+        billed: dict[Held, list[Span]] = defaultdict(list)
+        with self._database.snapshot() as connection:
+            for row in connection.execute(select(BILLING).order_by(BILLING.c.started_at, BILLING.c.id)):
+                one = span(row.started_at, row.started_by, row.ended_at, row.ended_by)
+                billed[row.tenant_id, row.subscription_id].append(one)
+            orders = _orders(connection)
+            restored = select(OPERATION.c.key).where(OPERATION.c.operation == "restore_billing")
+            restorers = {key.split(":")[0] for key in connection.execute(restored).scalars()}
+        sourced: dict[Held, list[Row[Any]]] = defaultdict(list)
+        for order in orders:
+            sourced[order.tenant_id, order.source_subscription_id].append(order)
+        for order in orders:
+            source = (order.tenant_id, order.source_subscription_id)
+            target = (order.tenant_id, order.target_subscription_id)
+            old, new = billed[source], billed[target]
+            both = [other.start.at for one in old for other in new if one.overlaps(other)]
+            yield f"run {order.reference}: both subscriptions are billed at {both[0]}" if both else None
             if order.ended_at is None:
                 continue
-            on = tuple(any(one.covers(order.ended_at) for one in billed) for billed in (old, new))
-            was_on = any(one.start <= order.placed_at <= one.end for one in old)  # the order ends it at that moment
-            expected = (False, True) if order.state == "completed" else (was_on, False)
-            right = on == expected
-            yield None if right else f"run {order.reference} is {order.state}: billing old, new is {on}, not {expected}"
+            end = Mark(order.ended_at, f"{order.reference}:{order.state}:{order.visit}:end")
+            name = f"run {order.reference} is {order.state}:"
+            right, wrong, right_id, wrong_id = old, new, source, target
+            if order.state == "completed":
+                right, wrong, right_id, wrong_id = new, old, target, source
+            still = any(not one.ended_by(end) for one in wrong)
+            yield f"{name} {wrong_id[1]} is still billed after its end" if still else None
+            if order.state == "completed" or order.reference in restorers or _was_billed(order, old):
+                later = {one.reference for one in sourced[right_id] if one.placed_at >= order.placed_at}
+                yield _stays_billed(f"{name} {right_id[1]}", right, end, later - {order.reference})
 
     def licences(self) -> Iterator[str | None]:
-        """Enough seats; whoever loses a licence has another at that moment (rules.md J2)."""
-        source, target = SUBSCRIPTION.alias("source"), SUBSCRIPTION.alias("target")
-        seats = (
-            select(ORDER.c.reference, source.c.seats.label("had"), target.c.seats.label("has"))
-            .join(source, and_(source.c.tenant_id == ORDER.c.tenant_id, source.c.id == ORDER.c.source_subscription_id))
-            .join(target, and_(target.c.tenant_id == ORDER.c.tenant_id, target.c.id == ORDER.c.target_subscription_id))
-        )
-        for row in self._rows(seats):
-            yield None if row.has >= row.had else f"run {row.reference}: {row.has} seats instead of {row.had}"
-        moved = select(ORDER.c.tenant_id).distinct()
-        held = (
-            select(ASSIGNMENT)
-            .where(ASSIGNMENT.c.tenant_id.in_(moved))
-            .order_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.user_id)
-        )
-        for (tenant_id, user_id), rows in groupby(self._rows(held), key=lambda row: (row.tenant_id, row.user_id)):
-            own = list(rows)
-            lost = [row for row in own if row.removed_by is not None and row.removed_by != "import"]
-            spans = [_Interval(row.assigned_at, row.removed_at or _FOREVER) for row in own]
-            for row in lost:
-                kept = any(span.covers(row.removed_at) for span in spans)
-                yield None if kept else f"user {user_id} of {tenant_id} had no licence at {row.removed_at}"
+        """Enough seats; whoever loses a licence by a change has that change's other one at that moment (J2)."""
+        moved = select(ORDER.c.tenant_id)
+        held = select(ASSIGNMENT).where(ASSIGNMENT.c.tenant_id.in_(moved))
+        with self._database.snapshot() as connection:
+            orders = {order.reference: order for order in _orders(connection)}
+            seats = {(row.tenant_id, row.id): row.seats for row in connection.execute(select(PURCHASE))}
+            imported = imports(connection)
+            rows = connection.execute(held.order_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.user_id)).all()
+        for order in orders.values():
+            yield _seats(order, seats, imported)
+        for (tenant_id, user_id), own in groupby(rows, key=lambda row: (row.tenant_id, row.user_id)):
+            spans: dict[str, list[Span]] = defaultdict(list)
+            for row in own:
+                one = span(row.assigned_at, row.assigned_by, row.removed_at, row.removed_by)
+                spans[row.subscription_id].append(one)
+            for subscription_id, licences in spans.items():
+                lost = [one.end for one in licences if one.end is not None and one.end.by != IMPORT]
+                for mark in lost:
+                    reason = _unreplaced(orders.get(mark.run or ""), tenant_id, subscription_id, mark, spans)
+                    what = f"user {user_id} of tenant {tenant_id} lost {subscription_id} at {mark.at}"
+                    yield None if reason is None else f"{what} {reason}"
 
     def closing(self) -> Iterator[str | None]:
         """The source is closed last, by a completed change only; a change undone leaves nothing of the new (J4)."""
-        closed = {(row.tenant_id, row.id): row.closed_at for row in self._rows(select(SUBSCRIPTION))}
-        latest: dict[tuple[str, str], datetime] = {}
-        target = MOVE.c.to_subscription_id.label("subscription_id")
-        moves = select(MOVE.c.tenant_id, target, func.max(MOVE.c.at).label("at")).group_by(MOVE.c.tenant_id, target)
-        holder = (ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id)
-        swaps = select(*holder, func.max(ASSIGNMENT.c.assigned_at).label("at")).group_by(*holder)
-        for row in (*self._rows(moves), *self._rows(swaps)):
-            key = (row.tenant_id, row.subscription_id)
-            latest[key] = max(row.at, latest.get(key, row.at))
-        holders = {
-            (row.tenant_id, row.subscription_id)
-            for row in self._rows(
-                select(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id)
-                .where(ASSIGNMENT.c.removed_at.is_(None))
-                .distinct()
-            )
-        }
-        for order in self._orders():
-            source, target = order.source_subscription_id, order.target_subscription_id
-            source_closed, target_closed = closed[order.tenant_id, source], closed[order.tenant_id, target]
-            name = f"run {order.reference}"
-            if order.state == "completed":
-                yield None if source_closed else f"{name} is completed and its source is still open"
-                moved = latest.get((order.tenant_id, target))
-                late = source_closed is not None and moved is not None and moved > source_closed
-                yield f"{name}: something moved at {moved}, after its source was closed" if late else None
-                yield f"{name}: users still hold the closed source" if (order.tenant_id, source) in holders else None
-            elif order.ended_at is not None:
-                yield None if target_closed else f"{name} is {order.state} and its target is still open"
-                yield f"{name}: users still hold the undone target" if (order.tenant_id, target) in holders else None
-            if source_closed is not None and order.completed_at is None and not self._closed_by_another(order):
-                yield f"{name} is {order.state} and its source was closed at {source_closed}"
-            else:
-                yield None
+        ended = select(RUN.c.id, RUN.c.tenant_id, RUN.c.state).where(RUN.c.ended_at.is_not(None))
+        with self._database.snapshot() as connection:
+            runs = connection.execute(ended.order_by(RUN.c.id)).all()
+            orders = {order.reference: order for order in _orders(connection)}
+            books = Subscriptions(connection)
+        for run in runs:
+            yield order_as_it_ended(run, orders.get(run.id))
+        for order in orders.values():
+            if order.state is None:
+                yield f"order {order.id} of tenant {order.tenant_id} is of run {order.reference}, which does not exist"
+            yield from books.look(order)
 
     def effects(self) -> Iterator[str | None]:
         """What was confirmed was done, what was done was intended, and nothing was done twice (rules.md J7)."""
@@ -129,39 +100,103 @@ class BooksAudit:
             EFFECT.c.status == "confirmed",
             ~exists().where(OPERATION.c.key == EFFECT.c.key, OPERATION.c.operation == EFFECT.c.operation),
         )
-        for row in self._rows(missing):
-            yield f"effect {row.key}: {row.operation} is confirmed and was never done"
         unintended = select(OPERATION.c.key).where(~exists().where(EFFECT.c.key == OPERATION.c.key))
-        for row in self._rows(unintended):
-            yield f"operation {row.key} was done and never intended"
         twice = (
             select(MOVE.c.tenant_id, MOVE.c.user_id, MOVE.c.to_subscription_id, func.count().label("times"))
             .group_by(MOVE.c.tenant_id, MOVE.c.user_id, MOVE.c.from_subscription_id, MOVE.c.to_subscription_id)
             .having(func.count() > 1)
         )
-        for row in self._rows(twice):
-            yield f"user {row.user_id} of {row.tenant_id} was moved to {row.to_subscription_id} {row.times} times"
-        orders = (
-            select(ORDER.c.reference, func.count().label("orders")).group_by(ORDER.c.reference).having(func.count() > 1)
+        starts = select(OPERATION.c.key, OPERATION.c.operation, OPERATION.c.response).where(
+            OPERATION.c.operation.in_(("place_order", "start_billing", "restore_billing"))
         )
-        for row in self._rows(orders):
-            yield f"run {row.reference} placed {row.orders} orders"
-        with self._database.read() as connection:
+        with self._database.snapshot() as connection:
+            for row in connection.execute(missing):
+                yield f"effect {row.key}: {row.operation} is confirmed and was never done"
+            for key in connection.execute(unintended).scalars():
+                yield f"operation {key} was done and never intended"
+            for move in connection.execute(twice):
+                times = f"{move.times} times to {move.to_subscription_id}"
+                yield f"user {move.user_id} of tenant {move.tenant_id} was moved {times}"
+            began = set(connection.execute(select(BILLING.c.started_by)).scalars())
+            ordered = set(connection.execute(select(ORDER.c.key)).scalars())
+            for start in connection.execute(starts):
+                there = start.key in (ordered if start.operation == "place_order" else began)
+                there = there or start.response.get("started") is False
+                yield None if there else f"operation {start.key} was done and nothing of it is in the books"
+            for what, query in _without_cause():
+                for it in connection.execute(query):
+                    yield f"tenant {it.tenant_id}: {what} at {it.at}, by {it.by}, which was not done at that moment"
             count = connection.execute(select(func.count()).select_from(OPERATION)).scalar_one()
         yield from (None for _ in range(count))
 
-    def _orders(self) -> list[Row[Any]]:
-        """Every order with the state of its run."""
-        return self._rows(select(ORDER, RUN.c.state, RUN.c.ended_at).join(RUN, RUN.c.id == ORDER.c.reference))
 
-    def _closed_by_another(self, order: Row[Any]) -> bool:
-        other = select(ORDER.c.id).where(
-            ORDER.c.tenant_id == order.tenant_id,
-            ORDER.c.source_subscription_id == order.source_subscription_id,
-            ORDER.c.completed_at.is_not(None),
+def _orders(connection: Connection) -> Sequence[Row[Any]]:
+    """Every order with the state of its run, None where there is no such run."""
+    query = select(ORDER, RUN.c.state, RUN.c.ended_at, RUN.c.visit).outerjoin(RUN, RUN.c.id == ORDER.c.reference)
+    return connection.execute(query.order_by(ORDER.c.placed_at, ORDER.c.id)).all()
+
+
+def _was_billed(order: Row[Any], old: Sequence[Span]) -> bool:
+    placing = Mark(order.placed_at, order.key)
+    return any(one.covers(placing) or (one.end is not None and one.end.by == order.key) for one in old)
+
+
+def _stays_billed(name: str, spans: Sequence[Span], end: Mark, later: set[str]) -> str | None:
+    """A subscription is billed at a run's end, and then until a later order of another plan, or an import, ends it."""
+    on = [
+        one
+        for one in spans
+        if one.start.precedes(end) and (not one.ended_by(end) or (one.end is not None and one.end.run in later))
+    ]
+    if not on:
+        return f"{name} is not billed at its end"
+    stopped = on[-1].end
+    if stopped is None or stopped.by == IMPORT or stopped.run in later:
+        return None
+    return f"{name} is billed no longer since {stopped.at}, by {stopped.by}, which is no later order of it"
+
+
+def _seats(order: Row[Any], seats: dict[Held, int], imported: dict[str, Any]) -> str | None:
+    name = f"run {order.reference}: subscription"
+    for subscription_id in (order.source_subscription_id, order.target_subscription_id):
+        if (order.tenant_id, subscription_id) not in seats:
+            return f"{name} {subscription_id} of tenant {order.tenant_id} is not in the books"
+    had = seats[order.tenant_id, order.source_subscription_id]
+    has = seats[order.tenant_id, order.target_subscription_id]
+    refreshed = imported.get(order.tenant_id)
+    if order.cancelled_at is not None and refreshed is not None and refreshed >= order.cancelled_at:
+        return None  # the source lives on, and an import may have given it more seats since
+    return None if has >= had else f"run {order.reference}: {has} seats instead of {had}"
+
+
+def _unreplaced(
+    order: Row[Any] | None, tenant_id: str, subscription_id: str, mark: Mark, spans: dict[str, list[Span]]
+) -> str | None:
+    """Why the loss of a licence was not right; None when it was."""
+    if order is None or order.tenant_id != tenant_id:
+        return f"by {mark.by}, which is no change's doing"
+    pair = {order.source_subscription_id, order.target_subscription_id}
+    if subscription_id not in pair:
+        return f"by run {order.reference}, which is not about that subscription"
+    other = next(iter(pair - {subscription_id}), subscription_id)
+    if any(one.covers(mark) for one in spans.get(other, ())):
+        return None
+    return f"by run {order.reference} without having {other}"
+
+
+def _without_cause() -> Iterator[tuple[str, Select[Any]]]:
+    """What the books hold that no import did and no operation of that moment."""
+
+    def caused(table: Table, by: Column[Any], at: Column[Any], *moments: Column[Any]) -> Select[Any]:
+        in_time = or_(*(moment == at for moment in moments))
+        done = select(OPERATION.c.key).where(OPERATION.c.key == by, in_time).exists()
+        return select(table.c.tenant_id, at.label("at"), by.label("by")).where(
+            at.is_not(None), or_(by.is_(None), and_(by != IMPORT, ~done))
         )
-        return bool(self._rows(other))
 
-    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self._database.snapshot() as connection:
-            return list(connection.execute(query))
+    a, b, m, o = ASSIGNMENT.c, BILLING.c, MOVE.c, OPERATION.c
+    yield "a billing began", caused(BILLING, b.started_by, b.started_at, o.at)
+    yield "a billing ended", caused(BILLING, b.ended_by, b.ended_at, o.at)
+    yield "a licence was given", caused(ASSIGNMENT, a.assigned_by, a.assigned_at, o.at)
+    yield "a licence was taken", caused(ASSIGNMENT, a.removed_by, a.removed_at, o.at)
+    yield "a user was moved", caused(MOVE, m.key, m.at, o.at, o.ready_at)

@@ -1,0 +1,63 @@
+"""Which of two changes in the books came first, although the clocks of the hosts that made them may differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The moment of a change, and what caused it.
+
+    Attributes:
+        by: an idempotency key `run:state:visit:step[:chunk]`, `import`, or None where nothing is known.
+    """
+
+    at: datetime
+    by: str | None
+
+    @property
+    def run(self) -> str | None:
+        """The run whose key caused it."""
+        place = self._place()
+        return place[0] if place else None
+
+    def precedes(self, other: Mark) -> bool:
+        """Whether it came before the other, or at the same moment.
+
+        One run's changes follow the order of its visits, and only inside one visit the clocks.
+        """
+        mine, theirs = self._place(), other._place()
+        if mine and theirs and mine[0] == theirs[0] and mine[1] != theirs[1]:
+            return mine[1] < theirs[1]
+        return self.at <= other.at
+
+    def _place(self) -> tuple[str, int] | None:
+        parts = (self.by or "").split(":")
+        return (parts[0], int(parts[2])) if len(parts) > 3 and parts[2].isdecimal() else None  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one change to another; an end of None is still to come."""
+
+    start: Mark
+    end: Mark | None
+
+    def covers(self, mark: Mark) -> bool:
+        """Whether it had begun by then and was not over."""
+        return self.start.precedes(mark) and not self.ended_by(mark)
+
+    def ended_by(self, mark: Mark) -> bool:
+        """Whether it was over by then."""
+        return self.end is not None and self.end.precedes(mark)
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether there is a moment that is in both."""
+        return not self.ended_by(other.start) and not other.ended_by(self.start)
+
+
+def span(start: datetime, started_by: str | None, end: datetime | None, ended_by: str | None) -> Span:
+    """The span that a row of the books tells."""
+    return Span(Mark(start, started_by), None if end is None else Mark(end, ended_by))
