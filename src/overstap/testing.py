@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from overstap.app.engine import Engine, Performed
+from overstap.app.engine import Engine
+from overstap.app.settling import Settler, Work
 from overstap.clock import VirtualClock
 from overstap.errors import ClaimLost
-from overstap.store.batch import Claim, Settlement
+from overstap.store.batch import Claim, Overtaken
 from overstap.workflow.decide import Perform
 
 
@@ -24,6 +25,7 @@ class Driver:
         self.clock = clock
         self.worker_id = worker_id
         self._batch = batch
+        self._settler = Settler(engine, impatient=lambda: True)
 
     def run_until_idle(self) -> int:
         """Work off all that is due now.
@@ -34,16 +36,16 @@ class Driver:
         steps = 0
         while claims := self.engine.claim(self.worker_id, self._batch):
             while claims:
-                settlements = [one for claim in claims if (one := self._advance(claim)) is not None]
-                steps += len(settlements)
-                claims = self.engine.commit(settlements).kept
+                work = [one for claim in claims if (one := self._perform(claim)) is not None]
+                steps += len(work)
+                claims = self._settler.settle(work).kept
         return steps
 
     def run_to(self, moment: datetime) -> None:
         """Work off everything that becomes due up to a moment, each thing at its time."""
         while True:
             self.run_until_idle()
-            next_due = self.engine.claims.next_due()
+            next_due = self.engine.claims.next_due(self.clock.now())
             if next_due is None or next_due > moment:
                 self.clock.advance_to(moment)
                 return
@@ -53,12 +55,13 @@ class Driver:
         """Work off everything that becomes due within a time from now."""
         self.run_to(self.clock.now() + duration)
 
-    def _advance(self, claim: Claim) -> Settlement | None:
-        performed: Performed | None = None
+    def _perform(self, claim: Claim) -> Work | None:
         action = self.engine.action(claim)
-        if isinstance(action, Perform):
-            try:
-                performed = self.engine.perform(claim, action.step, self.engine.record)
-            except ClaimLost:
-                return None
-        return self.engine.decide(claim, performed)
+        if not isinstance(action, Perform):
+            return Work(claim)
+        try:
+            return Work(claim, self.engine.perform(claim, action.step, self.engine.record))
+        except Overtaken as error:
+            return self._perform(error.claim)
+        except ClaimLost:
+            return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from overstap.store.database import Database, DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.runs import Runs
 from overstap.store.wakeup import Listener
-from overstap.workflow.decide import submit
+from overstap.workflow.decide import Signal, submit
 from overstap.workflow.definition import load_definition
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Done, Outcome, Retry, Step, StepContext
@@ -31,11 +31,20 @@ workflow: errand
 version: 1
 chart:
   states:
-    going: {initial: true, transitions: [{event: there, target: shopping}]}
+    going:
+      initial: true
+      transitions: [{event: there, target: shopping}, {event: called, target: called_home}, {event: late, target: lost}]
     shopping: {transitions: [{event: bought, target: home}]}
     home: {final: true}
+    called_home: {final: true}
+    lost: {final: true}
 states:
-  going: {steps: [go], on_done: there, retry: {first: 50ms, factor: 1, most: 50ms, jitter: 0}}
+  going:
+    steps: [go]
+    on_done: there
+    await: [called]
+    deadline: {after: DEADLINE, event: late}
+    retry: {first: 50ms, factor: 1, most: 50ms, jitter: 0}
   shopping: {steps: [buy], on_done: bought}
 """
 NEVER = timedelta(hours=1)
@@ -52,12 +61,13 @@ class Bench:
     database: Database
     folder: Path
     calls: dict[str, Callable[[StepContext], Outcome]] = field(default_factory=lambda: {"go": done, "buy": done})
+    deadline: str = "1h"
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(tick=timedelta(milliseconds=100)))
     _threads: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         path = self.folder / "errand.v1.yaml"
-        path.write_text(ERRAND, encoding="utf-8")
+        path.write_text(ERRAND.replace("DEADLINE", self.deadline), encoding="utf-8")
         self.definition = load_definition(path, None)
         self.runs = Runs(self.database)
 
@@ -75,6 +85,13 @@ class Bench:
             now = SystemClock().now()
             self.runs.insert(submit(self.definition, f"r{number:03}", f"t{number}", order, "operator", now), None)
         return self.runs.all_ids()
+
+    def signal(self, run_id: str, event: str, at: datetime) -> None:
+        sent = Signal(id=f"s-{run_id}", event=event, reason="come home", actor="operator", at=at)
+        self.runs.signal(run_id, sent, acceptable=["going"])
+
+    def sleep_until(self, moment: datetime) -> None:
+        SystemClock().sleep(moment - SystemClock().now())
 
     def worker(self, engine: Engine | None = None) -> Worker:
         return Worker(
@@ -106,8 +123,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(database: Database, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(database, tmp_path)
+def bench(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Bench]:
+    mark = request.node.get_closest_marker("deadline")
+    made = Bench(database, tmp_path, deadline=mark.args[0] if mark else "1h")
     yield made
     made.close()
 
@@ -151,6 +169,124 @@ def test_a_decision_that_cannot_be_stored_holds_up_nobody_else(bench: Bench) -> 
     bench.wait_for(lambda: len(bench.runs.journal("r002")) > 2)
     assert {Kind.SUBMITTED, Kind.RETRY} == {entry.kind for entry in bench.runs.journal("r002")}
     assert "not JSON serializable" in str(bench.runs.get("r002").run.error)
+
+
+def test_a_step_that_answers_nonsense_shows_it_on_its_run_and_the_others_go_on(bench: Bench) -> None:
+    nonsense: dict[str, Any] = {"r000": None, "r001": "done", "r002": Done(data=5)}  # type: ignore[arg-type]
+    bench.calls["go"] = lambda context: nonsense.get(context.run_id, Done())
+    bench.submit(6)
+    bench.start()
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 3, "going": 3})
+    bench.wait_for(lambda: all(bench.runs.get(run_id).run.error for run_id in nonsense))
+
+
+def test_a_worker_takes_no_more_than_it_soon_begins_so_that_others_help(bench: Bench) -> None:
+    begun = threading.Event()
+    go_on = threading.Event()
+
+    def go(_: StepContext) -> Outcome:
+        begun.set()
+        assert go_on.wait(30)
+        return Done()
+
+    bench.calls["go"] = go
+    bench.settings = WorkerSettings(threads=2, tick=timedelta(milliseconds=100))
+    bench.submit(60)
+    bench.start()
+    assert begun.wait(30)
+
+    (record,) = Fleet(bench.database).workers()
+    go_on.set()
+
+    assert 2 <= record.held <= 10
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 60})
+
+
+def test_a_step_is_not_done_twice_at_once_when_its_claim_ran_out_meanwhile(bench: Bench) -> None:
+    working: list[str] = []
+    most: list[int] = []
+    done_once = threading.Event()
+
+    def go(context: StepContext) -> Outcome:
+        working.append(context.run_id)
+        most.append(working.count(context.run_id))
+        done_once.wait(1.2)  # longer than the lease
+        working.remove(context.run_id)
+        return Done()
+
+    bench.calls["go"] = go
+    bench.settings = WorkerSettings(
+        lease=timedelta(milliseconds=600), call_limit=timedelta(milliseconds=200), tick=timedelta(milliseconds=50)
+    )
+    engine = bench.engine()
+    engine.renew = lambda _: {}  # type: ignore[method-assign]  # as if no renewal got through
+    bench.submit(2)
+    bench.start(engine)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 2})
+    assert {1} == set(most)
+    assert 2 == len(most)
+
+
+@pytest.mark.deadline("2s")
+def test_a_signal_before_the_deadline_wins_over_a_step_that_hung_across_it(bench: Bench) -> None:
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def go(_: StepContext) -> Outcome:
+        waiting.set()
+        assert go_on.wait(30)
+        return Retry("no answer")
+
+    bench.calls["go"] = go
+    bench.settings = WorkerSettings(tick=timedelta(milliseconds=50))
+    bench.submit(1)
+    bench.start()
+    assert waiting.wait(30)
+    deadline = bench.runs.get("r000").run.deadline_at
+    assert deadline is not None
+    bench.signal("r000", "called", at=deadline - timedelta(milliseconds=1))
+    bench.sleep_until(deadline)
+    go_on.set()
+
+    bench.wait_for(lambda: bench.runs.counts() == {"called_home": 1})
+    assert [] == bench.runs.pending_signals("r000")
+
+
+def test_a_loop_that_breaks_leaves_no_step_waiting_for_it(bench: Bench) -> None:
+    asked: list[bool] = []
+
+    def go(context: StepContext) -> Outcome:
+        asked.append(True)
+        context.effect("order", {})
+        return Done()
+
+    def broken(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    bench.calls["go"] = go
+    engine = bench.engine()
+    engine.commit = broken  # type: ignore[method-assign]
+    bench.submit(1)
+    worker = bench.worker(engine)
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.run()
+
+    bench.wait_for(lambda: not any(thread.name.startswith("overstap-step") for thread in threading.enumerate()))
+    assert asked
+
+
+def test_a_silent_ticker_does_not_stop_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("every", "once"):
+        monkeypatch.setattr(f"overstap.app.ticker.Ticker.{name}", lambda *_: None)
+    bench.settings = WorkerSettings(tick=timedelta(milliseconds=50))
+    bench.start()
+    bench.wait_for(lambda: bool(Fleet(bench.database).workers()))
+
+    bench.submit(1)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
 
 
 def test_a_database_that_is_away_for_a_moment_costs_nothing_but_time(bench: Bench) -> None:

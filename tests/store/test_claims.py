@@ -160,21 +160,36 @@ def test_a_signal_wakes_a_parked_run(claims: Claims, runs: Runs, submitted: Subm
     assert ["served"] == [one.event for one in woken.signals]
 
 
-def test_a_signal_that_comes_while_the_run_is_held_is_seen_at_the_commit(
+def test_a_decision_that_a_signal_overtook_is_not_written_and_comes_back_with_it(
     claims: Claims, runs: Runs, submitted: Submit, definition: Definition
 ) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
 
-    committed = claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
+    decided = settlement(claim, settle(definition, claim.run, Done(), NOON))
+    first = claims.commit([decided], [], NOON, NOON + MINUTE)
 
-    (kept,) = committed.kept
-    assert ["served"] == [one.event for one in kept.signals]
-    decision = receive(definition, kept.run, kept.signals[0], NOON)
-    done = Settlement(kept, decision.run, [decision.entry], settled=["signal-served"])
-    assert ["r001"] == [run.id for run in claims.commit([done], [], NOON, NOON + MINUTE).released]
+    (fresh,) = first.overtaken
+    assert ["served"] == [one.event for one in fresh.signals]
+    assert 1 == len(runs.journal("r001"))
+    arrived = settle(definition, fresh.run, Done(), NOON)
+    served = receive(definition, arrived.run, fresh.signals[0], NOON)
+    both = Settlement(fresh, served.run, [arrived.entry, served.entry], settled=["signal-served"])
+    assert ["r001"] == [run.id for run in claims.commit([both], [], NOON, NOON + MINUTE).released]
     assert [] == runs.pending_signals("r001")
+
+
+def test_an_effect_that_a_signal_overtook_is_not_recorded(claims: Claims, runs: Runs, submitted: Submit) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    runs.signal("r001", signal("called_back"), acceptable=["walking"])
+
+    committed = claims.commit([], [Intent(claim, "key", "buy", {})], NOON, NOON + MINUTE)
+
+    assert ["r001"] == [one.run.id for one in committed.overtaken]
+    assert {} == committed.effects
+    assert [] == runs.effects("r001")
 
 
 def test_a_signal_that_is_not_acceptable_is_refused_and_not_kept(runs: Runs, submitted: Submit) -> None:
@@ -255,7 +270,7 @@ def test_many_claimers_never_get_the_same_run(claims: Claims, submitted: Submit)
 def test_idle_means_nothing_due_and_nothing_held(claims: Claims, submitted: Submit) -> None:
     submitted(1, after=120)
     assert claims.idle(NOON, NOON + MINUTE)
-    assert NOON + timedelta(seconds=120) == claims.next_due()
+    assert NOON + timedelta(seconds=120) == claims.next_due(NOON)
 
     later = NOON + timedelta(seconds=120)
     assert not claims.idle(later, later + MINUTE)

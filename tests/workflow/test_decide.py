@@ -182,6 +182,19 @@ def test_the_deadline_is_due_at_its_moment_and_not_before(
     assert state == run.state
 
 
+def test_an_answer_that_was_due_before_the_deadline_is_looked_at_first_and_only_once(
+    journey: Definition, travelling: Run
+) -> None:
+    late = NOON + 5 * HOUR
+    waiting = settle(journey, travelling, Wait(NOON + HOUR / 2), NOON).run
+    failing = settle(journey, travelling, Retry("rain"), NOON).run
+
+    assert Perform("drive") == next_action(journey, waiting, [], late)
+    looked = settle(journey, waiting, Wait(late + HOUR), late).run
+    assert Expire() == next_action(journey, looked, [], late)
+    assert Expire() == next_action(journey, failing, [], late), "a step that fails must not keep the deadline away"
+
+
 def test_work_that_got_there_beats_the_deadline(journey: Definition, travelling: Run) -> None:
     assert "abroad" == settle(journey, travelling, Done(), NOON + 2 * HOUR).run.state
 

@@ -15,7 +15,7 @@ import structlog
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
 from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
-from overstap.store.batch import Claim, Committed, Intent, Settlement
+from overstap.store.batch import Claim, Committed, Intent, Overtaken, Settlement
 from overstap.store.claims import Claims
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import (
@@ -100,6 +100,12 @@ class _Context:
         return answer
 
 
+def _checked(step: str, answer: object) -> Outcome:
+    if not isinstance(answer, Outcome):
+        raise TypeError(f"step {step} answered {answer!r}, which is no outcome")
+    return answer
+
+
 def _status_after(error: ProviderError) -> str:
     if isinstance(error, ProviderRefused):
         return "refused"
@@ -160,7 +166,7 @@ class Engine:
             limit=self._call_limit,
         )
         try:
-            outcome = self._steps[step].call(context)
+            outcome = _checked(step, self._steps[step].call(context))
         except ClaimLost:
             raise
         except ProviderRefused as error:
@@ -206,8 +212,9 @@ class Engine:
         """Commit a batch of decisions, and record effects that are about to happen, in one transaction."""
         now = self.clock.now()
         committed = self.claims.commit(settlements, intents, now, self._lease_from(now))
+        out = committed.lost.keys() | {claim.run.id for claim in committed.overtaken}
         for item in settlements:
-            if item.claim.run.id not in committed.lost:
+            if item.claim.run.id not in out:
                 self._tell(item)
         return committed
 
@@ -216,10 +223,13 @@ class Engine:
 
         Raises:
             ClaimLost: when the claim's token no longer holds.
+            Overtaken: when a signal came in meanwhile.
         """
         committed = self.commit([], [intent])
         if intent.claim.run.id in committed.lost:
             raise ClaimLost(intent.claim.run.id, committed.lost[intent.claim.run.id])
+        if committed.overtaken:
+            raise Overtaken(committed.overtaken[0])
         return committed.effects[intent.key]
 
     def renew(self, claims: Sequence[Claim]) -> dict[str, str | None]:

@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from itertools import chain, repeat
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 from ulid import ULID
@@ -22,22 +21,19 @@ from ulid import ULID
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
 from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
+from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.batch import Claim, Committed, Intent, Settlement
+from overstap.store.batch import Claim, Committed, Intent, Overtaken
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
-from overstap.workflow.outcome import Retry
-from overstap.workflow.run import Kind
 
 log = structlog.get_logger(__name__)
 
-_Answer = TypeVar("_Answer")
-_PATIENCE = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Seconds between the tries to reach a database that is away."""
+_RUNS_PER_THREAD = 4
 
 
 class Wakeups(Protocol):
@@ -69,6 +65,9 @@ class Worker:
         self._steps: dict[str, Future[None]] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
+        self._settler = Settler(engine, lambda: self._stop_asked)
+        self._renewed = time.monotonic()
+        self._closed = False
         self._look = True
 
     def wake(self) -> None:
@@ -101,6 +100,7 @@ class Worker:
         try:
             self._loop(until_idle=until_idle)
         finally:
+            self._closed = True
             wakeups.close()
             self._ticker.stop()
             self._pool.shutdown(wait=False, cancel_futures=True)
@@ -110,25 +110,27 @@ class Worker:
         while True:
             if self._look and self._stopping_since is None:
                 self._claim()
-                if until_idle and not self._held and self._engine.idle():
+                if until_idle and not self._held and self._settler.patiently(self._engine.idle):
                     return
             beats, ended, intents = self._mailbox.take(self._patience())
+            if not (beats or ended or intents):
+                beats = {Beat.LOOK}
             self._on(beats)
-            self._settle(ended, intents)
+            self._take_in(ended, intents)
             if self._stopping_since is not None and self._wind_down():
                 return
 
-    def _patience(self) -> float | None:
-        """How long to wait for something to come in; None: until it does."""
+    def _patience(self) -> float:
+        """How many seconds to wait for something to come in."""
         if self._look and self._stopping_since is None:
             return 0.0
-        left = self._grace_left()
-        return None if left == math.inf else max(0.0, left)
+        # The ticker beats more often than this; when it is silent (a clock set back, a dead thread) look nevertheless.
+        return min(2 * self._settings.tick.total_seconds(), max(0.0, self._grace_left()))
 
     def _on(self, beats: set[Beat]) -> None:
         if Beat.LOOK in beats:
             self._look = True
-        if Beat.RENEW in beats:
+        if Beat.RENEW in beats or time.monotonic() - self._renewed > self._settings.lease.total_seconds() / 2:
             self._renew()
         if Beat.HEARTBEAT in beats:
             self._heartbeat()
@@ -137,26 +139,32 @@ class Worker:
             self._stopping_since = time.monotonic()
 
     def _claim(self) -> None:
-        room = self._settings.batch - len(self._held)
         self._look = False
+        # No more than will be begun soon: what waits here sees no signal, and other workers could do it.
+        room = min(self._settings.batch, _RUNS_PER_THREAD * self._settings.threads) - len(self._held)
         if room <= 0:
             return
         try:
             claims = self._engine.claim(self.id, room)
-            self._look = len(claims) == room
-            if not self._look:
-                self._wake_when_due()
         except DatabaseUnavailable as error:
             log.warning("database_away", worker=self.id, error=str(error))  # the next tick tries again
             return
+        self._look = len(claims) == room
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
+        if not self._look:
+            self._wake_when_due()
 
     def _wake_when_due(self) -> None:
-        next_due = self._engine.claims.next_due()
+        now = self._engine.clock.now()
+        try:
+            next_due = self._engine.claims.next_due(now)
+        except DatabaseUnavailable as error:
+            log.warning("database_away", worker=self.id, error=str(error))
+            return
         if next_due is not None:
-            delay = self._engine.clock.shrink(next_due - self._engine.clock.now())
+            delay = self._engine.clock.shrink(next_due - now)
             if delay < self._settings.tick:
                 self._ticker.once(max(delay, timedelta(milliseconds=1)), "due", self.wake)
 
@@ -164,79 +172,63 @@ class Worker:
         """Start the next step of claims; commit at once what follows without a step."""
         stepless = []
         for claim in claims:
+            if claim.run.id in self._steps:
+                continue  # claimed anew while its step was under way: its end goes on with the new claim
             action = self._engine.action(claim)
             if isinstance(action, Perform):
                 self._steps[claim.run.id] = self._pool.submit(self._perform, claim, action.step)
             else:
-                stepless.append(self._engine.decide(claim))
-        self._commit(stepless, [])
+                stepless.append(Work(claim))
+        self._settle(stepless, [])
 
     def _perform(self, claim: Claim, step: str) -> None:
         """Do a step; runs in the pool."""
+        performed: Performed | None = None
         try:
-            performed: Performed | None = self._engine.perform(claim, step, self._intend)
+            performed = self._engine.perform(claim, step, self._intend)
+        except Overtaken as error:
+            log.info("step_gave_way_to_signal", worker=self.id, run_id=error.run_id, step=step)
         except ClaimLost as error:
             log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
-            performed = None
-        self._mailbox.put(StepEnded(claim, performed))
+        finally:
+            self._mailbox.put(StepEnded(claim, performed))
 
     def _intend(self, intent: Intent) -> EffectRecord:
         asked = IntentAsked(intent, Future())
         self._mailbox.put(asked)
-        return asked.answer.result()
+        while True:
+            try:
+                return asked.answer.result(timeout=1.0)
+            except TimeoutError:
+                if self._closed and not asked.answer.done():
+                    raise ClaimLost(intent.claim.run.id) from None  # the loop has ended: nobody will answer
 
-    def _settle(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
-        settlements = []
+    def _take_in(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
+        work, again = [], []
         for item in ended:
             run_id = item.claim.run.id
             self._steps.pop(run_id, None)
             claim = self._held.get(run_id)
-            if claim is not None and item.performed is not None and claim.token == item.claim.token:
-                settlements.append(self._engine.decide(claim, item.performed))
+            if claim is None:
+                continue  # the claim was lost meanwhile: drop the work
+            if item.performed is not None and claim.run.seq == item.claim.run.seq:
+                work.append(Work(claim, item.performed))
             else:
-                self._held.pop(run_id, None)  # the claim was lost meanwhile: drop the work
-        self._commit(settlements, intents)
+                again.append(claim)  # the step gave way to a signal, or somebody else did it
+        self._settle(work, intents)
+        if self._stopping_since is None:
+            self._go_on(again)
 
-    def _commit(self, settlements: list[Settlement], intents: list[IntentAsked]) -> None:
-        if not settlements and not intents:
+    def _settle(self, work: list[Work], intents: list[IntentAsked]) -> None:
+        if not work and not intents:
             return
-        try:
-            committed = self._patiently(lambda: self._engine.commit(settlements, [asked.intent for asked in intents]))
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            # One part that cannot be stored must not hold up the others: each goes by itself.
-            log.exception("commit_failed", worker=self.id, run_ids=[item.run.id for item in settlements])
-            if len(settlements) + len(intents) == 1:
-                self._give_up(settlements, intents, error)
-                return
-            for settlement in settlements:
-                self._commit([settlement], [])
-            for asked in intents:
-                self._commit([], [asked])
-            return
-        self._after(committed, intents)
-
-    def _give_up(self, settlements: list[Settlement], intents: list[IntentAsked], error: Exception) -> None:
-        """Have a run whose decision cannot be stored say so, and try again later."""
-        for asked in intents:
-            asked.answer.set_exception(error)
-        for settlement in settlements:
-            self._held.pop(settlement.run.id, None)
-            first = settlement.entries[0] if settlement.entries else None
-            if first is None or first.step is None or first.kind is Kind.RETRY:
-                continue  # no step to try again: the claim runs out, and the log has the error
-            told = Performed(Retry(f"{type(error).__name__}: {error}"), [])
-            self._commit([self._engine.decide(settlement.claim, told)], [])
-
-    def _after(self, committed: Committed, intents: list[IntentAsked]) -> None:
+        committed = self._settler.settle(work, [asked.intent for asked in intents])
+        for claim in committed.overtaken:
+            self._held[claim.run.id] = claim
+        self._answer(committed, intents)
         self._forget(committed.lost)
-        for asked in intents:
-            run_id = asked.intent.claim.run.id
-            if run_id in committed.lost:
-                asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
-            else:
-                asked.answer.set_result(committed.effects[asked.intent.key])
+        for run_id in committed.failed:
+            self._held.pop(run_id, None)  # its claim runs out, and it is tried again then
         for run in committed.released:
             self._held.pop(run.id, None)
         for claim in committed.kept:
@@ -246,12 +238,27 @@ class Worker:
         if self._stopping_since is None:
             self._go_on(committed.kept)
 
+    @staticmethod
+    def _answer(committed: Committed, intents: list[IntentAsked]) -> None:
+        overtaken = {claim.run.id: claim for claim in committed.overtaken}
+        for asked in intents:
+            run_id = asked.intent.claim.run.id
+            if run_id in committed.lost:
+                asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
+            elif run_id in overtaken:
+                asked.answer.set_exception(Overtaken(overtaken[run_id]))
+            elif run_id in committed.failed:
+                asked.answer.set_exception(committed.failed[run_id])
+            else:
+                asked.answer.set_result(committed.effects[asked.intent.key])
+
     def _forget(self, lost: dict[str, str | None]) -> None:
         for run_id, holder in lost.items():
             log.warning("claim_lost", worker=self.id, run_id=run_id, held_by=holder)
             self._held.pop(run_id, None)
 
     def _renew(self) -> None:
+        self._renewed = time.monotonic()
         try:
             self._forget(self._engine.renew(list(self._held.values())))
         except DatabaseUnavailable as error:
@@ -269,7 +276,7 @@ class Worker:
             del self._steps[run_id]
         waiting = [claim for run_id, claim in self._held.items() if run_id not in self._steps]
         if waiting:
-            self._forget(self._patiently(lambda: self._engine.claims.release(waiting)))
+            self._forget(self._settler.patiently(lambda: self._engine.claims.release(waiting)))
             for claim in waiting:
                 self._held.pop(claim.run.id, None)
         return not self._steps or self._grace_left() <= 0
@@ -278,18 +285,6 @@ class Worker:
         if self._stopping_since is None:
             return math.inf
         return self._stopping_since + self._settings.grace.total_seconds() - time.monotonic()
-
-    def _patiently(self, call: Callable[[], _Answer]) -> _Answer:
-        """Do it, again and again while the database is away; gives up when the worker is told to stop."""
-        pauses = chain(_PATIENCE, repeat(_PATIENCE[-1]))
-        while True:
-            try:
-                return call()
-            except DatabaseUnavailable as error:
-                log.warning("database_away", worker=self.id, error=str(error))
-                if self._stop_asked:
-                    raise
-                time.sleep(next(pauses))
 
     def _leave(self) -> None:
         if self._held:

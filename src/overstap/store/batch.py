@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from overstap.errors import ClaimLost
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Run
@@ -21,6 +22,7 @@ class Claim:
         inbox: how many signals the run had ever got when `signals` was read.
         signals: the pending ones, in the order they came.
         until: when another worker may take the run over.
+        worker_id: who holds it.
     """
 
     run: Run
@@ -28,6 +30,19 @@ class Claim:
     inbox: int
     signals: list[Signal]
     until: datetime
+    worker_id: str
+
+
+class Overtaken(ClaimLost):
+    """A signal came in for a run before its step's effect was recorded: the step gives way to it.
+
+    Args:
+        claim: the claim as it is now, with the signal.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(claim.run.id)
+        self.claim = claim
 
 
 @dataclass(slots=True)
@@ -65,13 +80,26 @@ class Committed:
     """What became of a batch.
 
     Attributes:
-        kept: claims that go on, with their runs, signals and ends brought up to date.
+        kept: claims that go on, with their runs and ends brought up to date.
         released: runs that were let go.
+        overtaken: claims for which a signal came in meanwhile, with that signal; nothing was written for them.
         lost: run id to the worker that holds the run now (None: nobody), for writers that came too late.
         effects: the ledger's record for each intent's key.
+        failed: run id to the error, for parts that could not be stored.
     """
 
     kept: list[Claim] = field(default_factory=list)
     released: list[Run] = field(default_factory=list)
+    overtaken: list[Claim] = field(default_factory=list)
     lost: dict[str, str | None] = field(default_factory=dict)
     effects: dict[str, EffectRecord] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+    def add(self, other: Committed) -> None:
+        """Take in what became of another part."""
+        self.kept += other.kept
+        self.released += other.released
+        self.overtaken += other.overtaken
+        self.lost |= other.lost
+        self.effects |= other.effects
+        self.failed |= other.failed

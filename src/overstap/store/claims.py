@@ -7,9 +7,8 @@ claim with a new token does, and from then on the old holder's writes are droppe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, update
 
@@ -72,7 +71,7 @@ class Claims:
             # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
             inboxes = _pending(connection, [row.id for row in rows if row.inbox])
             return [
-                Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until)
+                Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
                 for row in sorted(rows, key=lambda row: row.id)
             ]
 
@@ -85,67 +84,55 @@ class Claims:
             until: the new end of the claims that are kept.
         """
         result = Committed()
-        claims = [*(item.claim for item in settlements), *(item.claim for item in intents)]
+        given = [*(item.claim for item in settlements), *(item.claim for item in intents)]
+        claims = {claim.run.id: claim for claim in given}
         with self._database.write() as connection:
-            holders = _lock(connection, [claim.run.id for claim in claims])
-            for claim in claims:
-                holder = holders.get(claim.run.id, _NOBODY)
+            holders = _lock(connection, list(claims))
+            overtaken = []
+            for run_id, claim in claims.items():
+                holder = holders.get(run_id, _NOBODY)
                 # The seq differs when our own commit went through but its answer was lost: never advance twice.
                 if (holder.token, holder.seq) != (claim.token, claim.run.seq):
-                    result.lost[claim.run.id] = holder.worker_id
-            valid = [item for item in settlements if item.claim.run.id not in result.lost]
-            self._commit_runs(connection, valid, holders, result, now, until)
-            settle_effects(connection, [effect for item in valid for effect in item.effects], now)
-            result.effects = record_intents(
-                connection, [one for one in intents if one.claim.run.id not in result.lost], now
+                    result.lost[run_id] = holder.worker_id
+                elif holder.inbox != claim.inbox:
+                    overtaken.append(run_id)  # what was decided without the signal may be wrong with it
+            signals = _pending(connection, overtaken)
+            result.overtaken = [
+                replace(claims[run_id], inbox=holders[run_id].inbox, signals=signals.get(run_id, []))
+                for run_id in overtaken
+            ]
+            out = result.lost.keys() | set(overtaken)
+            self._advance(
+                connection, [item for item in settlements if item.claim.run.id not in out], result, now, until
             )
+            valid = [item for item in intents if item.claim.run.id not in out]
+            result.effects = record_intents(connection, valid, now)
         return result
 
-    def _commit_runs(
-        self,
-        connection: Connection,
-        settlements: Sequence[Settlement],
-        holders: dict[str, _Holder],
-        result: Committed,
-        now: datetime,
-        until: datetime,
+    @staticmethod
+    def _advance(
+        connection: Connection, settlements: Sequence[Settlement], result: Committed, now: datetime, until: datetime
     ) -> None:
         if not settlements:
             return
-        updates: list[dict[str, Any]] = []
-        journal: list[dict[str, Any]] = []
-        settled: list[str] = []
-        stale: list[str] = []
+        updates = []
         for item in settlements:
-            run, inbox = item.run, holders[item.run.id].inbox
-            fresh_signals = inbox > item.claim.inbox
-            keep = item.keep or fresh_signals
-            values = {f"b_{name}": value for name, value in changing_values(run).items()}
-            values |= {
-                "b_id": run.id,
-                "b_due_at": until if keep else run.due_at,
-                "b_claimed_by": holders[run.id].worker_id if keep else None,
-                "b_claim_until": until if keep else None,
-            }
-            updates.append(values)
-            journal.extend(journal_values(entry) for entry in item.entries)
-            settled.extend(item.settled)
-            if keep:
+            run = item.run
+            values = {f"b_{name}": value for name, value in changing_values(run).items()} | {"b_id": run.id}
+            if item.keep:
                 left = [one for one in item.claim.signals if one.id not in item.settled]
-                result.kept.append(Claim(run, item.claim.token, inbox, left, until))
-                if fresh_signals:
-                    stale.append(run.id)
+                result.kept.append(Claim(run, item.claim.token, item.claim.inbox, left, until, item.claim.worker_id))
+                values |= {"b_due_at": until, "b_claimed_by": item.claim.worker_id, "b_claim_until": until}
             else:
                 result.released.append(run)
+                values |= {"b_due_at": run.due_at, "b_claimed_by": None, "b_claim_until": None}
+            updates.append(values)
         connection.execute(_ADVANCE, updates)
-        if journal:
+        if journal := [journal_values(entry) for item in settlements for entry in item.entries]:
             connection.execute(insert(JOURNAL), journal)
-        if settled:
+        if settled := [signal_id for item in settlements for signal_id in item.settled]:
             connection.execute(update(SIGNAL).where(SIGNAL.c.id.in_(settled)).values(settled_at=now))
-        if stale:
-            inboxes = _pending(connection, stale)
-            for claim in result.kept:
-                claim.signals = inboxes.get(claim.run.id, claim.signals)
+        settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
 
     def renew(self, claims: Iterable[Claim], until: datetime) -> dict[str, str | None]:
         """Move the end of claims that are still held; answers the lost ones as `commit` does."""
@@ -182,9 +169,9 @@ class Claims:
                 connection.execute(_RESCHEDULE, updates)
         return lost
 
-    def next_due(self) -> datetime | None:
-        """When the next run becomes due or the next claim runs out; None when nothing will by itself."""
-        first = select(RUN.c.due_at).where(self._due).order_by(RUN.c.due_at).limit(1)
+    def next_due(self, after: datetime) -> datetime | None:
+        """When the next run is due, or the next claim runs out, after a moment; None when nothing will by itself."""
+        first = select(RUN.c.due_at).where(self._due, RUN.c.due_at > after).order_by(RUN.c.due_at).limit(1)
         with self._database.read() as connection:
             return connection.execute(first).scalar()
 

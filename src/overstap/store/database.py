@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from sqlalchemy.types import TypeDecorator
 from overstap.errors import BadInput, OverstapError
 
 BUSY_SECONDS = 30
+_PAUSE_SECONDS = 0.001
 
 
 class DatabaseUnavailable(OverstapError):
@@ -46,10 +48,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class WriteGate:
-    """Lets the writers of one SQLite file in one at a time, in the order they came.
+    """Lets the writers of one SQLite file in one at a time.
 
-    SQLite's own waiting is a lottery: of two busy writers one starves. Inside a process a lock and between processes
-    an flock on a file beside the database make a queue of it. `BEGIN IMMEDIATE` and `busy_timeout` remain the safety.
+    SQLite's own waiting backs off to a tenth of a second: of two busy writers one starves. Inside a process a lock and
+    between processes an flock on a file beside the database, asked for often, share it out. `BEGIN IMMEDIATE` and
+    `busy_timeout` remain the safety.
     """
 
     def __init__(self, database: Path) -> None:
@@ -59,20 +62,44 @@ class WriteGate:
 
     @contextmanager
     def pass_through(self) -> Iterator[None]:
-        with self._lock:
+        """Wait for one's turn, at most `BUSY_SECONDS`.
+
+        Raises:
+            DatabaseUnavailable: when whoever is inside does not come out: it may be frozen.
+        """
+        limit = time.monotonic() + BUSY_SECONDS
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseUnavailable(f"Another thread has been writing to {self._path} for {BUSY_SECONDS} s.")
+        try:
             if self._file is None:
                 self._file = self._path.open("ab")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            while not _try_flock(self._file):
+                if time.monotonic() > limit:
+                    raise DatabaseUnavailable(
+                        f"Another process has held {self._path} for {BUSY_SECONDS} s; it may be frozen. "
+                        "Look for a stopped `overstap` process."
+                    )
+                time.sleep(_PAUSE_SECONDS)
             try:
                 yield
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         with self._lock:
             if self._file is not None:
                 self._file.close()
                 self._file = None
+
+
+def _try_flock(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _parse_url(text: str) -> URL:
@@ -121,7 +148,7 @@ class Database:
         connect: dict[str, Any] = (
             {"timeout": BUSY_SECONDS, "check_same_thread": False}
             if self.dialect == "sqlite"
-            else {"options": "-c timezone=UTC", "connect_timeout": 10}
+            else {"options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s", "connect_timeout": 10}
         )
         engine = create_engine(
             self.url,

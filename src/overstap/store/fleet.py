@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, insert, select, update
+from sqlalchemy import Select, Table, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.errors import BadInput, Refused
@@ -37,6 +38,9 @@ class Fleet:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._database.dialect == "sqlite" else postgresql.insert(table)
 
     def register(self, worker_id: str, host: str, pid: int, version: str, now: datetime) -> None:
         """Write the row of a worker that starts."""
@@ -80,11 +84,10 @@ class Fleet:
             known = connection.execute(_pinned(name, version)).scalar_one_or_none()
         if known is None:
             with self._database.write() as connection:
-                known = connection.execute(_pinned(name, version)).scalar_one_or_none()
-                if known is None:
-                    row = {"name": name, "version": version, "digest": digest, "first_used_at": now}
-                    connection.execute(insert(WORKFLOW), row)
-                    return
+                row = {"name": name, "version": version, "digest": digest, "first_used_at": now}
+                # Workers that start at once may all be the first.
+                connection.execute(self._upsert(WORKFLOW).values(row).on_conflict_do_nothing())
+                known = connection.execute(_pinned(name, version)).scalar_one()
         if known != digest:
             raise BadInput(
                 f"{name}.v{version}.yaml has changed since runs were made by it "
@@ -117,9 +120,9 @@ class Fleet:
             anchor = machine_now
             if row is not None:
                 anchor = ScaledClock(row.speed, row.machine_anchor, row.clock_anchor).at(machine_now)
-            connection.execute(delete(CLOCK))
-            values = {"id": 1, "speed": speed, "machine_anchor": machine_now, "clock_anchor": anchor}
-            connection.execute(insert(CLOCK), values)
+            values = {"speed": speed, "machine_anchor": machine_now, "clock_anchor": anchor}
+            put = self._upsert(CLOCK).values({"id": 1, **values})
+            connection.execute(put.on_conflict_do_update(index_elements=[CLOCK.c.id], set_=values))
         return ScaledClock(speed, machine_now, anchor)
 
 

@@ -84,11 +84,16 @@ def next_action(definition: Definition, run: Run, inbox: Sequence[Signal], now: 
                 return Discard(signal)
             if signal.event in awaited and (deadline_at is None or signal.at <= deadline_at):
                 return Receive(signal)
-    if deadline_at is not None and deadline_at <= now:
+    wake_at = run.wake_at
+    awake = wake_at is not None and wake_at <= now
+    # An answer that was due before the deadline is looked at first, however late one looks. Only what waited for one: a
+    # step that takes its worker down each time must not keep the deadline from coming.
+    answer_due = (
+        run.status is Status.WAITING and wake_at is not None and deadline_at is not None and wake_at < deadline_at
+    )
+    if deadline_at is not None and deadline_at <= now and not answer_due:
         return Expire()
-    if run.wake_at is not None and run.wake_at <= now:
-        return Perform(definition.states[run.state].steps[run.step])
-    return None
+    return Perform(definition.states[run.state].steps[run.step]) if awake else None
 
 
 def awaits_sometime(definition: Definition, state: str, event: str) -> bool:

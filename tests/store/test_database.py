@@ -1,0 +1,96 @@
+"""Waiting for one's turn to write, and starting at the same moment as others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from overstap.errors import BadInput
+from overstap.store import database as module
+from overstap.store.database import Database, DatabaseUnavailable
+from overstap.store.fleet import Fleet
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+HOLD = """
+import sys
+from overstap.store.database import Database
+with Database(sys.argv[1]).write():
+    print("inside", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_frozen_writer_is_named_instead_of_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
+    url = f"sqlite:///{tmp_path}/busy.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert "inside\n" == other.stdout.readline()
+        database = Database(url)
+        with pytest.raises(DatabaseUnavailable, match="may be frozen"), database.write():
+            pytest.fail("two writers at once")
+        other.communicate("")
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE free (id integer)"))
+    database.close()
+
+
+def test_two_busy_writers_of_one_file_share_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    first = Database(url)
+    with first.write() as connection:
+        connection.execute(text("CREATE TABLE tally (who text)"))
+    until = time.monotonic() + 2.0
+
+    def write(who: str) -> None:
+        own = Database(url)  # a gate of its own, as another process has
+        while time.monotonic() < until:
+            with own.write() as connection:
+                connection.execute(text("INSERT INTO tally VALUES (:who)"), {"who": who})
+        own.close()
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in ("ann", "bob")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with first.read() as connection:
+        counts = dict(connection.execute(text("SELECT who, count(*) FROM tally GROUP BY who")).tuples().all())
+    first.close()
+    assert min(counts.get("ann", 0), counts.get("bob", 0)) * 20 > sum(counts.values()), counts
+
+
+def test_workers_that_start_at_once_agree_on_a_workflow(database: Database) -> None:
+    errors: list[BaseException] = []
+    start = threading.Barrier(8)
+
+    def pin(number: int) -> None:
+        fleet = Fleet(database)
+        for version in range(10):
+            start.wait(30)
+            try:
+                fleet.pin("errand", version, "digest", NOON)
+            except BaseException as error:  # noqa: BLE001 - any error of a thread is the finding
+                errors.append(error)
+
+    threads = [threading.Thread(target=pin, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [] == errors
+    with pytest.raises(BadInput, match=r"errand\.v3\.yaml has changed"):
+        Fleet(database).pin("errand", 3, "another", NOON)
