@@ -2,7 +2,6 @@
 
 OverstapError                 what was wrong, in one sentence; `exit_code` of the CLI
 ├── Refused               1   allowed to ask, but the answer is no
-│   ├── StepFailed            a step cannot go on; its run needs somebody
 │   └── ClaimLost             another worker holds the run now: drop the work
 ├── BadInput              2   what was given cannot be read: file, place, what was expected
 ├── NotFound              3   nothing here has that id
@@ -44,10 +43,6 @@ class Conflict(OverstapError):
     """The request clashes with something that exists already."""
 
     exit_code = 4
-
-
-class StepFailed(Refused):
-    """A step cannot go on as things are."""
 
 
 class ClaimLost(Refused):

@@ -128,7 +128,7 @@ def test_a_key_cannot_be_used_for_something_else(office: Office) -> None:
     with pytest.raises(ProviderRefused, match="was used for another place_order"):
         office.order(seats=26)
     with pytest.raises(ProviderRefused, match="was used for another place_order"):
-        office.do("stop_billing", "order", subscription_id=SOURCE)
+        office.do("restore_billing", "order", subscription_id=SOURCE)
 
 
 def test_a_refused_operation_leaves_nothing_behind(office: Office) -> None:
@@ -148,8 +148,8 @@ def test_a_tenant_has_one_order_under_way(office: Office) -> None:
     ("operation", "request_", "reason"),
     [
         ("fly", {}, "no operation 'fly'"),
-        ("stop_billing", {}, "needs 'subscription_id'"),
-        ("stop_billing", {"subscription_id": "s"}, "has no subscription s"),
+        ("start_billing", {}, "needs 'subscription_id'"),
+        ("start_billing", {"subscription_id": "s"}, "has no subscription s"),
         ("start_billing", {"tenant_id": "nobody", "subscription_id": "s"}, "no tenant nobody"),
         ("swap_licences", {"remove": SOURCE, "add": "s", "users": []}, "no order under way"),
     ],

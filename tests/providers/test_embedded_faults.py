@@ -123,10 +123,10 @@ def test_late_work_after_a_repeat_has_no_second_effect(faulty: Callable[..., Fau
 
 
 def test_late_work_that_is_refused_disturbs_nobody(database: Database) -> None:
-    fault = Fault(operation="stop_billing", kind="late", time=timedelta(seconds=5))
+    fault = Fault(operation="start_billing", kind="late", time=timedelta(seconds=5))
     office = Faulty(database, fault)
     with pytest.raises(ProviderTimeout):
-        office.provider.execute("stop_billing", "k", {"tenant_id": BAKERY.id, "subscription_id": "s"}, NOON, LIMIT)
+        office.provider.execute("start_billing", "k", {"tenant_id": BAKERY.id, "subscription_id": "s"}, NOON, LIMIT)
     office.late[0][1]()
     assert not office.done("k")
 

@@ -67,9 +67,6 @@ class BooksReader:
         query = select(func.count()).select_from(USER).where(USER.c.tenant_id == tenant_id)
         return int(self._connection.execute(query).scalar_one())
 
-    def user_ids(self, tenant_id: str) -> list[str]:
-        return sorted(self._ids(select(USER.c.id).where(USER.c.tenant_id == tenant_id)))
-
     def domains(self, tenant_id: str) -> list[Domain]:
         rows = self._rows(select(DOMAIN).where(DOMAIN.c.tenant_id == tenant_id).order_by(DOMAIN.c.name))
         return [Domain(name=row.name, custom=row.custom, default=row.is_default) for row in rows]

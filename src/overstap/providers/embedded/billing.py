@@ -22,14 +22,6 @@ def start_billing(call: Call) -> Answer:
     return Answer({"started": True})
 
 
-def stop_billing(call: Call) -> Answer:
-    """Bill a subscription no longer."""
-    subscription_id = call.purchase(call["subscription_id"]).id
-    stopped = call.ledger.billed(call.tenant_id, subscription_id)
-    call.ledger.end_billing(call.tenant_id, subscription_id, call.key, call.now)
-    return Answer({"stopped": stopped})
-
-
 def restore_billing(call: Call) -> Answer:
     """Bill the old subscription again after its order was called off (R39)."""
     subscription_id = call.open_purchase(call["subscription_id"]).id

@@ -23,9 +23,6 @@ class Reader(Protocol):
     def users(self, tenant_id: str) -> int:
         """How many user accounts it has."""
 
-    def user_ids(self, tenant_id: str) -> Sequence[str]:
-        """Its user accounts, sorted."""
-
     def domains(self, tenant_id: str) -> Sequence[Domain]:
         """Its domains, by name."""
 

@@ -146,7 +146,6 @@ OPERATIONS: Mapping[str, Callable[[Call], Answer]] = {
     "move_users": move_users,
     "swap_licences": swap_licences,
     "start_billing": billing.start_billing,
-    "stop_billing": billing.stop_billing,
     "restore_billing": billing.restore_billing,
     "close_subscription": close_subscription,
     "withdraw_order": withdraw_order,
