@@ -1,21 +1,23 @@
-"""Every command of Overstap, for whichever face asks: order, signal, look (design §6)."""
+"""Every command of Overstap, for whichever face asks: import, order, signal, look (design §6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ulid import ULID
 
 from overstap.clock import Clock
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange
-from overstap.domain.eligibility import Limits, check
-from overstap.domain.findings import Finding, NotEligible, Severity
+from overstap.domain.eligibility import Limits, ensure_eligible
+from overstap.domain.findings import NotEligible
 from overstap.domain.ports import Provider
+from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
+from overstap.providers.graph_export import TenantExport
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import ActiveChange, Runs, StoredRun
 from overstap.workflow.decide import Signal, awaits_sometime, submit
@@ -23,13 +25,36 @@ from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry
 
 PLAN_CHANGE = "plan_change"
+_NO_IMPORT = frozenset({"commerce", "licence"})
+
+
+class Registry(Provider, Protocol):
+    """A provider that tenants can be brought into."""
+
+    def tenants(self) -> list[Tenant]:
+        """The facts of all tenants, by name."""
+
+    def import_tenants(
+        self, exports: Sequence[TenantExport], now: datetime, permit: Callable[[str], None]
+    ) -> list[Tenant]:
+        """Take over tenants, all or none of them.
+
+        Args:
+            permit: asked for each tenant's id while nobody else can change that tenant; raises when it may not change.
+
+        Returns:
+            Their facts afterwards, in the order given.
+
+        Raises:
+            Conflict: when a tenant has an order under way.
+        """
 
 
 class Service:
     """The application's commands."""
 
     def __init__(
-        self, runs: Runs, provider: Provider, catalog: Catalog, library: Library, limits: Limits, clock: Clock
+        self, runs: Runs, provider: Registry, catalog: Catalog, library: Library, limits: Limits, clock: Clock
     ) -> None:
         self._runs = runs
         self._provider = provider
@@ -58,28 +83,25 @@ class Service:
         known = self._submitted_before(change, key)
         if known is not None:
             return known, False
+        try:
+            return self._submit(change, key, actor), True
+        except (Conflict, NotEligible, NotFound):
+            known = self._submitted_before(change, key)  # the same key meanwhile may be why
+            if known is None:
+                raise
+            return known, False
+
+    def _submit(self, change: PlanChange, key: str | None, actor: str) -> StoredRun:
         change, order = self._resolve(change)
         active = self._runs.active(change.tenant_id)
         if active is not None:
             raise ActiveChange(change.tenant_id, active.run.id)
-        findings = self.eligibility(change)
-        if any(finding.severity is Severity.BLOCKER for finding in findings):
-            raise NotEligible(findings)
+        ensure_eligible(self._provider.tenant(change.tenant_id), change, self._catalog, self._limits)
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(PLAN_CHANGE), run_id, change.tenant_id, order, actor, now)
-        try:
-            self._runs.insert(decision, key)
-        except Conflict:
-            known = self._submitted_before(change, key)  # the same key at the same moment: one of the two wins
-            if known is None:
-                raise
-            return known, False
-        return self._runs.get(run_id), True
-
-    def eligibility(self, change: PlanChange) -> Sequence[Finding]:
-        """All findings of the rules on a change, on the facts as they are now."""
-        return check(self._provider.tenant(change.tenant_id), change, self._catalog, self._limits)
+        self._runs.insert(decision, key)
+        return self._runs.get(run_id)
 
     def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:
         """Send a run something from outside; a signal that comes early waits for its state.
@@ -138,6 +160,43 @@ class Service:
     def now(self) -> datetime:
         """The present moment of the clock this database lives by."""
         return self._clock.now()
+
+    def import_tenants(self, exports: Sequence[TenantExport]) -> list[Tenant]:
+        """Take over tenants, all or none of them; those that are known are brought up to date.
+
+        Returns:
+            Their facts afterwards, in the order given.
+
+        Raises:
+            Conflict: when a tenant's active run locks its commerce or its licences (rules.md R17, R35, J5), or an order
+                of it is under way.
+        """
+        return self._provider.import_tenants(exports, self._clock.now(), self._refuse_locked)
+
+    def tenants(self) -> list[Tenant]:
+        """The facts of all tenants, by name."""
+        return self._provider.tenants()
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """The facts of one tenant as they are now.
+
+        Raises:
+            NotFound: when there is no such tenant.
+        """
+        return self._provider.tenant(tenant_id)
+
+    def _refuse_locked(self, tenant_id: str) -> None:
+        """Refuse what comes from outside while a run has the tenant's commerce or licences to itself."""
+        active = self._runs.active(tenant_id)
+        if active is None:
+            return
+        run = active.run
+        locks = self._library.get(run.workflow, run.version).states[run.state].locks & _NO_IMPORT
+        if locks:
+            raise Conflict(
+                f"{run.input.get('tenant_name')} ({tenant_id}) cannot be imported: run {run.id} is in {run.state} and "
+                f"locks its {' and '.join(sorted(locks))}. Import it again when the run has ended."
+            )
 
     def _resolve(self, change: PlanChange) -> tuple[PlanChange, dict[str, Any]]:
         """The change with everything it left open filled in from its source, and the order to submit."""

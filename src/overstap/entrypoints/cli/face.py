@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 
+from overstap.app.service import Service
 from overstap.bootstrap import App, open_app
 from overstap.domain.tenant import Tenant
 from overstap.entrypoints import shapes, words
@@ -132,16 +134,17 @@ def run_id(text: str) -> str:
     return text.strip().upper()
 
 
-def find_tenant(app: App, text: str) -> Tenant:
+def find_tenant(service: Service, text: str) -> Tenant:
     """The tenant with that id, or with exactly that name.
 
     Raises:
         NotFound: when there is none.
         BadInput: when several have that name.
     """
-    tenants = app.provider.tenants()
     wanted = text.strip().casefold()
-    found = [one for one in tenants if one.id == wanted] or [one for one in tenants if one.name.casefold() == wanted]
+    with contextlib.suppress(NotFound):
+        return service.tenant(wanted)
+    found = [one for one in service.tenants() if one.name.casefold() == wanted]
     if not found:
         raise NotFound(f"There is no tenant {text!r}; `overstap tenants list` shows those there are.")
     if len(found) > 1:

@@ -43,7 +43,7 @@ def submit(
     """Order a plan change."""
     with face.app() as app:
         change = PlanChange(
-            tenant_id=find_tenant(app, tenant).id,
+            tenant_id=find_tenant(app.service, tenant).id,
             subscription_id=subscription.strip().lower(),
             target_plan=plan.strip().lower(),
             seats=seats,

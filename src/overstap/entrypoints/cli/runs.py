@@ -39,7 +39,7 @@ def list_(
     limit = limit or (_ALL if as_json else _PAGE)
     older_than = None if before is None else run_id(before)
     with face.app() as app:
-        tenant_id = None if tenant is None else find_tenant(app, tenant).id
+        tenant_id = None if tenant is None else find_tenant(app.service, tenant).id
         found = app.service.runs(state=state, tenant_id=tenant_id, limit=limit, before=older_than)
         now = app.service.now()
     if as_json:

@@ -25,7 +25,7 @@ def import_(
     """Import tenants, all of them or none; importing one again updates it."""
     exports = [read_export(path) for path in paths]
     with face.app() as app:
-        tenants = app.provider.import_tenants(exports, app.service.now())
+        tenants = app.service.import_tenants(exports)
     if as_json:
         face.json([shapes.tenant_summary(tenant) for tenant in tenants])
         return
@@ -36,7 +36,7 @@ def import_(
 def list_(face: Face, as_json: JsonFlag = False) -> None:
     """List all tenants."""
     with face.app() as app:
-        tenants = app.provider.tenants()
+        tenants = app.service.tenants()
     if as_json:
         face.json([shapes.tenant_summary(tenant) for tenant in tenants])
     elif tenants:
@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """Show one tenant: its subscriptions, the health of its services, its domains and admins."""
     with face.app() as app:
-        facts = find_tenant(app, tenant)
+        facts = find_tenant(app.service, tenant)
         prices = app.catalog.currency
     if as_json:
         face.json(shapes.tenant(facts))

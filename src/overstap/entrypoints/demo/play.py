@@ -46,7 +46,7 @@ class Play:
             Exception: whatever ended the worker.
         """
         began = self.app.service.now()
-        self.app.provider.import_tenants(self.script.tenants, began)
+        self.app.service.import_tenants(self.script.tenants)
         self._order()
         worker = self.app.worker()
         thread = threading.Thread(target=self._work, args=(worker,), name="overstap-demo-worker", daemon=True)
@@ -74,7 +74,7 @@ class Play:
 
     def _order(self) -> None:
         for order, tenant in self.script.orders:
-            bought = self.app.provider.tenant(tenant.id)
+            bought = self.app.service.tenant(tenant.id)
             source = next(held for held in bought.subscriptions if held.plan is not None)
             change = PlanChange(tenant.id, source.id, order.to)
             try:

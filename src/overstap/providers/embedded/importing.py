@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from overstap.domain.books import Account, Purchase
@@ -17,17 +17,25 @@ _ACTIVE = frozenset({"Enabled", "Warning"})
 _BILLED = frozenset({PaymentMethod.CARD, PaymentMethod.INVOICE})
 
 
-def import_export(ledger: Ledger, export: TenantExport, now: datetime) -> None:
+Permit = Callable[[str], None]
+"""Raises when the tenant with this id may not change now."""
+
+
+def import_export(ledger: Ledger, export: TenantExport, now: datetime, permit: Permit) -> None:
     """Bring one tenant's books to what its export tells.
 
     The export's facts win, but for what happened here since: a subscription that a change closed stays closed, and the
     one that was bought instead stays with its licences.
+
+    Args:
+        permit: asked while the tenant is held, so that what it answers stays so until the import is done (R17).
 
     Raises:
         Conflict: when an order of the tenant is under way.
     """
     account = Account(id=export.id, name=export.name, locale=export.locale, credit_limit=export.credit_limit)
     ledger.put_account(account, now)  # also locks the tenant, new or not, until the transaction ends
+    permit(export.id)
     order = ledger.order_under_way(export.id)
     if order is not None:
         raise Conflict(f"{export.name} has order {order.id} under way; import it again when its change has ended.")

@@ -17,7 +17,7 @@ from overstap.errors import NotFound, ProviderRefused
 from overstap.providers.embedded.books import Books, Reader
 from overstap.providers.embedded.call import Call
 from overstap.providers.embedded.faults import Faults, Later, Sleep, later
-from overstap.providers.embedded.importing import import_export
+from overstap.providers.embedded.importing import Permit, import_export
 from overstap.providers.embedded.moves import progress_of, settle_moves, under_way_at, waiting_to_move
 from overstap.providers.embedded.operations import OPERATIONS
 from overstap.providers.graph_export import TenantExport
@@ -96,8 +96,13 @@ class Embedded:
         """Take over one tenant; see `import_tenants`."""
         return self.import_tenants([export], now)[0]
 
-    def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
+    def import_tenants(
+        self, exports: Sequence[TenantExport], now: datetime, permit: Permit = lambda _: None
+    ) -> list[Tenant]:
         """Take over tenants, all or none of them; those that are known are brought up to date.
+
+        Args:
+            permit: raises for the id of a tenant that may not change now; nothing changes then.
 
         Returns:
             Their facts afterwards, in the order given.
@@ -108,7 +113,7 @@ class Embedded:
         with self._books.transaction() as ledger:
             # Always in the order of their ids, or two imports wait for each other for ever.
             for export in sorted(exports, key=lambda export: export.id):
-                import_export(ledger, export, now)
+                import_export(ledger, export, now, permit)
             return [self._facts(ledger, export.id) for export in exports]
 
     # --- what is read ---
