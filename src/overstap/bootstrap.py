@@ -16,7 +16,7 @@ from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.eligibility import Limits
-from overstap.errors import Refused
+from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -26,6 +26,7 @@ from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.presence import nothing_at
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -132,21 +133,25 @@ class App:
         self.close()
 
 
-def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None) -> App:
+def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:
     """Open the database that the settings name, and wire everything over it.
 
     Args:
-        upgrade: bring an older schema up to date; an empty database is made ready in any case.
+        upgrade: bring an older schema up to date.
         speed: let the database's time run so many times as fast; for demos and rehearsals.
+        create: make a database that is missing or empty.
 
     Raises:
+        NotFound: when there is no database, or an empty one (without `create`); nothing is made then.
         Refused: when the schema is older (without `upgrade`) or newer than the code, or the tables are not ours.
         DatabaseUnavailable: when the database does not answer.
         BadInput: when a workflow file or the catalog cannot be used.
     """
+    if not create and nothing_at(settings.database_url):
+        raise _not_there(settings.database_url)
     database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
     try:
-        _make_ready(database, upgrade=upgrade)
+        _make_ready(database, upgrade=upgrade, create=create)
         if speed is not None:
             Fleet(database).set_speed(speed, SystemClock().now())
         return App(settings, database)
@@ -155,9 +160,11 @@ def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None =
         raise
 
 
-def _make_ready(database: Database, *, upgrade: bool) -> None:
+def _make_ready(database: Database, *, upgrade: bool, create: bool) -> None:
     status = schema_status(database)
     refuse_newer(status)
+    if status.state is SchemaState.EMPTY and not create:
+        raise _not_there(status.url)
     if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
         upgrade_schema(database)
     elif status.state is SchemaState.OLDER:
@@ -165,6 +172,13 @@ def _make_ready(database: Database, *, upgrade: bool) -> None:
             f"The database {status.url} has schema {status.revision} and this Overstap needs {status.head}. "
             "Run `overstap db upgrade` (make a copy of the database first)."
         )
+
+
+def _not_there(url: str) -> NotFound:
+    return NotFound(
+        f"There is no Overstap database at {url}. "
+        "`overstap db upgrade`, `overstap up` or `overstap tenants import` makes one; or name another with --database."
+    )
 
 
 def database_status(settings: Settings) -> DatabaseStatus:

@@ -83,7 +83,7 @@ def worker(
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
     _set(face, grace=grace, threads=threads, batch=batch)
     configure_logs(face.settings.logs)
-    with StopSwitch() as switch, face.app() as app:
+    with StopSwitch() as switch, face.app(create=True) as app:
         _work(app, switch, until_idle=until_idle)
 
 
@@ -106,7 +106,7 @@ def up(
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
     _set(face, grace=grace, threads=threads, batch=batch)
     configure_logs(face.settings.logs)
-    with StopSwitch() as switch, face.app(upgrade=True, speed=speed) as app:
+    with StopSwitch() as switch, face.app(upgrade=True, speed=speed, create=True) as app:
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
         pace = app.clock.speed

@@ -12,7 +12,7 @@ databases = typer.Typer(help="The database: its version, and bringing it up to d
 workers = typer.Typer(help="The workers that run, or ran, on this database.", no_args_is_help=True)
 
 _NEXT = {
-    "empty": "It has no tables yet; any command makes them.",
+    "empty": "There is nothing yet; `overstap db upgrade`, `overstap up` or `overstap tenants import` makes it.",
     "older": "It is older than this Overstap; `overstap db upgrade` brings it up to date.",
     "current": "It is up to date.",
     "newer": "A newer Overstap made it; this one does not touch it.",

@@ -75,9 +75,15 @@ class Face:
         """Whether the command line names a database."""
         return "database_url" in self._overrides
 
-    def app(self, *, upgrade: bool = False, speed: float | None = None) -> AbstractContextManager[App]:
-        """The application over the database of the settings; closed at the end of the block."""
-        return open_app(self.settings, upgrade=upgrade, speed=speed)
+    def app(
+        self, *, upgrade: bool = False, speed: float | None = None, create: bool = False
+    ) -> AbstractContextManager[App]:
+        """The application over the database of the settings; closed at the end of the block.
+
+        Raises:
+            NotFound: when there is no database, or an empty one (without `create`).
+        """
+        return open_app(self.settings, upgrade=upgrade, speed=speed, create=create)
 
     def print(self, renderable: RenderableType) -> None:
         """A table or another picture, for people."""

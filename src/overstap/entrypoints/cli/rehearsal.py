@@ -44,7 +44,7 @@ def demo(
 
 def _play(face: Face, script: Script, until: float, *, plain: bool) -> bool:
     out = face.out
-    with face.app(upgrade=True, speed=script.pacing.speed) as app:
+    with face.app(upgrade=True, speed=script.pacing.speed, create=True) as app:
         screen = Screen(out, plain)
         screen.line(f"Database: {app.database.describe()}")
         hour = 3600 / script.pacing.speed

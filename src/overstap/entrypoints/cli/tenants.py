@@ -24,7 +24,7 @@ def import_(
 ) -> None:
     """Import tenants, all of them or none; importing one again updates it."""
     exports = [read_export(path) for path in paths]
-    with face.app() as app:
+    with face.app(create=True) as app:
         tenants = app.service.import_tenants(exports)
     if as_json:
         face.json([shapes.tenant_summary(tenant) for tenant in tenants])
