@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -177,6 +178,28 @@ def test_workflows_are_checked_and_drawn(bare: Cli) -> None:
     assert "rolling_back" in bare("workflow", "show", "plan_change").out
     assert "stateDiagram" in bare("workflow", "show", "plan_change", "--format", "mermaid").out
     assert bare("workflow", "show", "plan_change", "--version", "99").code == 3
+
+
+def test_a_workflow_is_told_whole_as_json(bare: Cli) -> None:
+    shown = bare("workflow", "show", "plan_change", "--json").json
+
+    assert ("plan_change", 1, "submitted") == (shown["name"], shown["version"], shown["initial"])
+    assert hashlib.sha256((data_path("workflows") / "plan_change.v1.yaml").read_bytes()).hexdigest() == shown["digest"]
+    states = {state["name"]: state for state in shown["states"]}
+    credit_check = {
+        "name": "credit_check", "final": False, "steps": ["request_credit"], "on_done": None,
+        "on_stop": "credit_declined", "signals": ["cancel", "credit_approved", "credit_declined"],
+        "deadline": {"after": 14 * 86400, "event": "credit_window_expired"},
+        "retry": {"first": 2, "factor": 2, "most": 300, "jitter": 0.2, "attempts": None}, "locks": ["commerce"],
+        "transitions": [
+            {"event": "credit_approved", "target": "migrating"}, {"event": "credit_declined", "target": "rolling_back"},
+            {"event": "credit_window_expired", "target": "rolling_back"}, {"event": "cancel", "target": "rolling_back"},
+        ],
+    }  # fmt: skip
+    assert credit_check == states["credit_check"]
+    assert {"completed", "failed", "cancelled"} == {name for name, state in states.items() if state["final"]}
+    assert "migrated" == states["migrating"]["on_done"]
+    assert [] == states["completed"]["transitions"]
 
 
 def test_a_broken_workflow_is_exit_code_1_with_its_file_and_line(bare: Cli, tmp_path: Path) -> None:

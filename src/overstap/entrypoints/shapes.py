@@ -1,11 +1,11 @@
 """How runs, tenants and the rest look as plain JSON values: for `--json` here, and for whoever else asks.
 
-Moments are ISO 8601 in UTC, money is in cents.
+Moments are ISO 8601 in UTC, durations are in seconds, money is in cents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from overstap.store.fleet import WorkerRecord
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
 from overstap.workflow.decide import Signal
+from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.run import JournalEntry
 
 Json = dict[str, Any]
@@ -132,6 +133,34 @@ def worker(record: WorkerRecord) -> Json:
         "started_at": moment(record.started_at),
         "heartbeat_at": moment(record.heartbeat_at),
         "stopped_at": moment(record.stopped_at),
+    }
+
+
+def workflow(definition: Definition) -> Json:
+    """A workflow as its file says it, with the chart's transitions at their states."""
+    return {
+        "name": definition.name,
+        "version": definition.version,
+        "digest": definition.digest,
+        "description": definition.description,
+        "initial": definition.initial,
+        "states": [_state(spec, definition.chart.moves[name]) for name, spec in definition.states.items()],
+    }
+
+
+def _state(spec: StateSpec, moves: Mapping[str, str]) -> Json:
+    deadline, retry = spec.deadline, spec.retry
+    return {
+        "name": spec.name,
+        "final": spec.final,
+        "steps": list(spec.steps),
+        "on_done": spec.on_done,
+        "on_stop": spec.on_stop,
+        "signals": sorted(spec.signals),
+        "deadline": deadline and {"after": deadline.after.total_seconds(), "event": deadline.event},
+        "retry": asdict(retry) | {"first": retry.first.total_seconds(), "most": retry.most.total_seconds()},
+        "locks": sorted(spec.locks),
+        "transitions": [{"event": event, "target": target} for event, target in moves.items()],
     }
 
 

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from overstap.entrypoints.cli.face import Face, command
+from overstap.entrypoints import shapes
+from overstap.entrypoints.cli.face import Face, JsonFlag, command
 from overstap.errors import BadInput
 from overstap.steps import STEP_EVENTS
 from overstap.workflow.definition import Definition, load_definition
@@ -63,10 +64,14 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as plan_change.")],
     version: Annotated[int | None, typer.Option(min=1, metavar="N", help="The newest if left out.")] = None,
     picture: Annotated[Picture, typer.Option("--format", help="How to draw it.")] = Picture.TABLE,
+    as_json: JsonFlag = False,
 ) -> None:
     """Draw a workflow."""
     library = load_library(face.settings.workflows, STEP_EVENTS)
     definition = library.latest(name) if version is None else library.get(name, version)
+    if as_json:
+        face.json(shapes.workflow(definition))
+        return
     face.tell(definition.draw(picture.value).rstrip("\n"))
 
 
