@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, Table, and_, exists, func, or_, select
 
-from overstap.store.audit_closing import IMPORT, Held, Subscriptions, imports, order_as_it_ended
+from overstap.store.audit_closing import IMPORT, Held, Subscriptions, order_as_it_ended
 from overstap.store.audit_time import Mark, Span, span
 from overstap.store.books import ASSIGNMENT, BILLING, MOVE, OPERATION, ORDER, PURCHASE
 from overstap.store.database import Database
@@ -29,21 +30,21 @@ class BooksAudit:
         """Never both billings on; from the end on only the one that belongs there (rules.md J1)."""
         billed: dict[Held, list[Span]] = defaultdict(list)
         with self._database.snapshot() as connection:
-            for row in connection.execute(select(BILLING).order_by(BILLING.c.started_at, BILLING.c.id)):
+            for row in connection.execute(select(BILLING).order_by(BILLING.c.id)):
                 one = span(row.started_at, row.started_by, row.ended_at, row.ended_by)
                 billed[row.tenant_id, row.subscription_id].append(one)
             orders = _orders(connection)
             restored = select(OPERATION.c.key).where(OPERATION.c.operation == "restore_billing")
             restorers = {key.split(":")[0] for key in connection.execute(restored).scalars()}
-        sourced: dict[Held, list[Row[Any]]] = defaultdict(list)
+        sourced: dict[Held, set[str]] = defaultdict(set)
         for order in orders:
-            sourced[order.tenant_id, order.source_subscription_id].append(order)
+            sourced[order.tenant_id, order.source_subscription_id].add(order.reference)
         for order in orders:
             source = (order.tenant_id, order.source_subscription_id)
             target = (order.tenant_id, order.target_subscription_id)
             old, new = billed[source], billed[target]
-            both = [other.start.at for one in old for other in new if one.overlaps(other)]
-            yield f"run {order.reference}: both subscriptions are billed at {both[0]}" if both else None
+            both = _both_on(old, new)
+            yield f"run {order.reference}: both subscriptions are billed at {both}" if both else None
             if order.ended_at is None:
                 continue
             end = Mark(order.ended_at, f"{order.reference}:{order.state}:{order.visit}:end")
@@ -51,11 +52,11 @@ class BooksAudit:
             right, wrong, right_id, wrong_id = old, new, source, target
             if order.state == "completed":
                 right, wrong, right_id, wrong_id = new, old, target, source
-            still = any(not one.ended_by(end) for one in wrong)
+            still = any(not _ended(wrong[i:], end) for i in range(len(wrong)))
             yield f"{name} {wrong_id[1]} is still billed after its end" if still else None
             if order.state == "completed" or order.reference in restorers or _was_billed(order, old):
-                later = {one.reference for one in sourced[right_id] if one.placed_at >= order.placed_at}
-                yield _stays_billed(f"{name} {right_id[1]}", right, end, later - {order.reference})
+                others = sourced[right_id] - {order.reference}
+                yield _stays_billed(f"{name} {right_id[1]}", right, end, others)
 
     def licences(self) -> Iterator[str | None]:
         """Enough seats; whoever loses a licence by a change has that change's other one at that moment (J2)."""
@@ -64,10 +65,9 @@ class BooksAudit:
         with self._database.snapshot() as connection:
             orders = {order.reference: order for order in _orders(connection)}
             seats = {(row.tenant_id, row.id): row.seats for row in connection.execute(select(PURCHASE))}
-            imported = imports(connection)
             rows = connection.execute(held.order_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.user_id)).all()
         for order in orders.values():
-            yield _seats(order, seats, imported)
+            yield _seats(order, seats)
         for (tenant_id, user_id), own in groupby(rows, key=lambda row: (row.tenant_id, row.user_id)):
             spans: dict[str, list[Span]] = defaultdict(list)
             for row in own:
@@ -136,35 +136,50 @@ def _orders(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(query.order_by(ORDER.c.placed_at, ORDER.c.id)).all()
 
 
+def _ended(spans: Sequence[Span], mark: Mark) -> bool:
+    """Whether the first of these spans was over by then: it was when a later one was, as they follow each other."""
+    return any(one.ended_by(mark) for one in spans)
+
+
+def _both_on(old: Sequence[Span], new: Sequence[Span]) -> datetime | None:
+    """From when on both are billed."""
+    for i, one in enumerate(old):
+        for j, other in enumerate(new):
+            if not (_ended(old[i:], other.start) or _ended(new[j:], one.start)):
+                return max(one.start.at, other.start.at)
+    return None
+
+
 def _was_billed(order: Row[Any], old: Sequence[Span]) -> bool:
     placing = Mark(order.placed_at, order.key)
     return any(one.covers(placing) or (one.end is not None and one.end.by == order.key) for one in old)
 
 
-def _stays_billed(name: str, spans: Sequence[Span], end: Mark, later: set[str]) -> str | None:
-    """A subscription is billed at a run's end, and then until a later order of another plan, or an import, ends it."""
-    on = [
-        one
-        for one in spans
-        if one.start.precedes(end) and (not one.ended_by(end) or (one.end is not None and one.end.run in later))
-    ]
+def _stays_billed(name: str, spans: Sequence[Span], end: Mark, others: set[str]) -> str | None:
+    """A subscription is billed at a run's end, and then until another order of another plan, or an import, ends it."""
+
+    def is_on(one: Span) -> bool:
+        # What the run itself began can only have been ended after that, whatever the clock of another host says.
+        ended_later = one.start.run == end.run and one.end is not None and one.end.run != end.run
+        return one.start.precedes(end) and (ended_later or not one.ended_by(end))
+
+    on = [one for one in spans if is_on(one)]
     if not on:
         return f"{name} is not billed at its end"
     stopped = on[-1].end
-    if stopped is None or stopped.by == IMPORT or stopped.run in later:
+    if stopped is None or stopped.by == IMPORT or stopped.run in others:
         return None
-    return f"{name} is billed no longer since {stopped.at}, by {stopped.by}, which is no later order of it"
+    return f"{name} is billed no longer since {stopped.at}, by {stopped.by}, which is no other order of it"
 
 
-def _seats(order: Row[Any], seats: dict[Held, int], imported: dict[str, Any]) -> str | None:
+def _seats(order: Row[Any], seats: dict[Held, int]) -> str | None:
     name = f"run {order.reference}: subscription"
     for subscription_id in (order.source_subscription_id, order.target_subscription_id):
         if (order.tenant_id, subscription_id) not in seats:
             return f"{name} {subscription_id} of tenant {order.tenant_id} is not in the books"
     had = seats[order.tenant_id, order.source_subscription_id]
     has = seats[order.tenant_id, order.target_subscription_id]
-    refreshed = imported.get(order.tenant_id)
-    if order.cancelled_at is not None and refreshed is not None and refreshed >= order.cancelled_at:
+    if order.cancelled_at is not None:
         return None  # the source lives on, and an import may have given it more seats since
     return None if has >= had else f"run {order.reference}: {has} seats instead of {had}"
 

@@ -18,11 +18,6 @@ Held = tuple[str, str]
 _UNDONE = ("failed", "cancelled")
 
 
-def imports(connection: Connection) -> dict[str, Any]:
-    """When each tenant was last imported."""
-    return {row.id: row.imported_at for row in connection.execute(select(TENANT.c.id, TENANT.c.imported_at))}
-
-
 def order_as_it_ended(run: Any, order: Row[Any] | None) -> str | None:
     """A completed run has a completed order; one that was undone has none, or one that was cancelled."""
     name = f"run {run.id} of tenant {run.tenant_id} is {run.state}"
@@ -43,7 +38,7 @@ class Subscriptions:
 
     def __init__(self, connection: Connection) -> None:
         self._closed = {(row.tenant_id, row.id): row.closed_at for row in connection.execute(select(PURCHASE))}
-        self._imported = imports(connection)
+        self._imported = {row.id: row.imported_at for row in connection.execute(select(TENANT))}
         self._holders = _places(connection, ASSIGNMENT, ASSIGNMENT.c.removed_at.is_(None))
         self._residents = _places(connection, RESIDENCE)
         bought_away = select(ORDER.c.tenant_id, ORDER.c.source_subscription_id).where(ORDER.c.completed_at.is_not(None))
@@ -93,11 +88,10 @@ class Subscriptions:
         closed_at = self._closed.get(source)
         if closed_at is None or source in self._left:
             return None
-        # Afterwards an import may close it: it tells of a subscription no longer.
         imported_at = self._imported.get(order.tenant_id)
-        by_import = imported_at is not None and closed_at <= imported_at and order.cancelled_at is not None
-        if by_import and closed_at >= order.cancelled_at and order.reference not in self._closings:
-            return None
+        undone = order.cancelled_at is not None and order.reference not in self._closings
+        if undone and imported_at is not None and closed_at <= imported_at:
+            return None  # an export told of it no longer
         return f"{name} and its source {source[1]} was closed at {closed_at}"
 
 

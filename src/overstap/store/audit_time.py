@@ -47,15 +47,13 @@ class Span:
 
     def covers(self, mark: Mark) -> bool:
         """Whether it had begun by then and was not over."""
+        if mark == self.start and mark.by is not None:
+            return True  # the same operation: it was not over when it began, whatever the clock of its end says
         return self.start.precedes(mark) and not self.ended_by(mark)
 
     def ended_by(self, mark: Mark) -> bool:
         """Whether it was over by then."""
         return self.end is not None and self.end.precedes(mark)
-
-    def overlaps(self, other: Span) -> bool:
-        """Whether there is a moment that is in both."""
-        return not self.ended_by(other.start) and not other.ended_by(self.start)
 
 
 def span(start: datetime, started_by: str | None, end: datetime | None, ended_by: str | None) -> Span:
