@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import event, select
 
 from overstap.app.catalog_file import load_catalog
-from overstap.app.engine import Performed
+from overstap.app.settling import Settler, Work
 from overstap.bootstrap import App
 from overstap.clock import Clock, VirtualClock, format_duration, parse_duration
 from overstap.domain.change import PlanChange
@@ -24,7 +24,7 @@ from overstap.errors import ClaimLost
 from overstap.providers.embedded import Embedded
 from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
 from overstap.settings import Settings
-from overstap.store.batch import Claim, Committed, Intent, Settlement
+from overstap.store.batch import Claim, Committed, Intent, Overtaken
 from overstap.store.books import BILLING, OPERATION
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
@@ -97,7 +97,8 @@ class Worker:
         self._app = app
         self._batch = batch
         self.claims: list[Claim] = []
-        self.settlements: list[Settlement] | None = None
+        self.done: list[Work] | None = None
+        self._settler = Settler(app.engine, impatient=lambda: True)
 
     def claim(self) -> list[Claim]:
         """Take what is due."""
@@ -106,35 +107,37 @@ class Worker:
 
     def perform(self) -> None:
         """Do the next step of everything it holds, and commit nothing of it."""
-        self.settlements = [one for claim in self.claims if (one := self._settle(claim)) is not None]
+        self.done = [one for claim in self.claims if (one := self._work(claim)) is not None]
 
-    def _settle(self, claim: Claim) -> Settlement | None:
-        action, performed = self._app.engine.action(claim), None
-        if isinstance(action, Perform):
-            try:
-                performed: Performed | None = self._app.engine.perform(claim, action.step, self._record)
-            except ClaimLost:
-                return None
-        return self._app.engine.decide(claim, performed)
+    def _work(self, claim: Claim) -> Work | None:
+        action = self._app.engine.action(claim)
+        if not isinstance(action, Perform):
+            return Work(claim)
+        try:
+            return Work(claim, self._app.engine.perform(claim, action.step, self._record))
+        except Overtaken as error:
+            return self._work(error.claim)
+        except ClaimLost:
+            return None
 
     def _record(self, intent: Intent) -> EffectRecord:
         return self._app.engine.record(intent)
 
     def tokens(self) -> dict[str, int]:
         """The claims it has something to commit for, and their tokens."""
-        return {one.claim.run.id: one.claim.token for one in self.settlements or []}
+        return {one.claim.run.id: one.claim.token for one in self.done or []}
 
     def commit(self) -> Committed:
         """Commit what was performed; it goes on holding the runs that have more to do."""
-        committed = self._app.engine.commit(self.settlements or [])
-        self.claims, self.settlements = committed.kept, None
+        committed = self._settler.settle(self.done or [])
+        self.claims, self.done = committed.kept, None
         return committed
 
     def round(self) -> None:
         """Go one step on with everything it holds, or with what is due when it holds nothing."""
         if not self.claims:
             self.claim()
-        if self.settlements is None:
+        if self.done is None:
             self.perform()
         self.commit()
 

@@ -134,6 +134,29 @@ def test_a_deadline_that_passed_while_no_worker_looked_counts(
     assert state == world.state(run)
 
 
+def test_an_answer_of_the_bureau_within_the_window_counts_however_late_a_worker_looks(make_world: MakeWorld) -> None:
+    world = make_world(embedded={"credit_delay": timedelta(days=13)})
+    run = world.order(payment="invoice")
+    world.work()
+    assert "credit_check" == world.state(run)
+
+    world.pass_time("15d")
+    world.work()
+
+    assert "completed" == world.state(run)
+
+
+def test_an_answer_of_the_bureau_after_the_window_is_too_late(make_world: MakeWorld) -> None:
+    world = make_world(embedded={"credit_delay": timedelta(days=14, hours=1)})
+    run = world.order(payment="invoice")
+    world.work()
+
+    world.pass_time("15d")
+    world.work()
+
+    assert "failed" == world.state(run)
+
+
 def test_a_signal_that_came_before_the_deadline_beats_it_however_late_a_worker_looks(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")

@@ -288,7 +288,7 @@ class RandomWorld(RuleBasedStateMachine):
         def one_step(worker: Worker) -> None:
             if not worker.claims:
                 worker.claim()
-            if worker.settlements is None:
+            if worker.done is None:
                 worker.perform()
 
         self.go_on(name, one_step)
@@ -369,7 +369,7 @@ class RandomWorld(RuleBasedStateMachine):
         self.calm_down()
         self.stage.refusals.clear()
         for worker in self.workers.values():
-            if worker.settlements is not None:
+            if worker.done is not None:
                 worker.commit()
         for _ in range(30):  # in strides: a run that tries for ever would be tried thousands of times in a month
             self.world.run_for("10m")

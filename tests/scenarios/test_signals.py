@@ -147,3 +147,35 @@ def test_a_signal_that_no_state_awaits_is_refused(world: World) -> None:
 def test_a_signal_for_an_unknown_run_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         world.signal("nothing", "cancel")
+
+
+def test_a_cancel_that_was_accepted_before_the_order_went_out_orders_nothing(make_world: MakeWorld) -> None:
+    world = make_world()
+    run = world.order()
+    worker = world.worker("ann")
+    worker.round()  # the run is held, and its order is what comes next
+
+    world.signal(run, "cancel")
+    while worker.claims:
+        worker.round()
+
+    assert "cancelled" == world.state(run)
+    assert "place_order" not in world.operations("acme")
+
+
+def test_an_approval_in_time_wins_although_the_bureau_was_asked_across_the_deadline(make_world: MakeWorld) -> None:
+    world = make_world(embedded=SILENT_BUREAU)
+    run = world.order(payment="invoice")
+    worker = world.worker("ann")
+    while world.state(run) != "credit_check":
+        worker.round()
+    worker.perform()
+
+    world.pass_time("13d23h59m59s")
+    world.signal(run, "credit_approved")
+    world.pass_time("1m")
+    worker.commit()
+    while worker.claims:
+        worker.round()
+
+    assert "completed" == world.state(run)

@@ -136,7 +136,7 @@ def test_a_worker_that_lost_its_claim_calls_no_provider(world: World) -> None:
 
     ann.perform()
 
-    assert [] == ann.settlements
+    assert [] == ann.done
     assert [] == world.operations("acme")
 
 
@@ -144,11 +144,12 @@ def test_a_commit_that_is_repeated_advances_nothing_twice(world: World) -> None:
     run, ann = world.order(), world.worker("ann")
     ann.claim()
     ann.perform()
-    again = list(ann.settlements or [])
+    again = list(ann.done or [])
     ann.commit()
     before = world.run(run)
 
-    committed = world.app.engine.commit(again)
+    ann.done = again
+    committed = ann.commit()
 
     assert {run: "ann"} == committed.lost
     assert before == world.run(run)
