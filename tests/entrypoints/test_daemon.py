@@ -71,10 +71,10 @@ def test_a_worker_until_idle_carries_a_change_to_its_end_and_leaves(
     assert cli("verify").code == 0
 
 
-def test_a_worker_until_idle_leaves_parked_runs_behind(cli: Cli, start: Start, order: tuple[str, ...]) -> None:
+def test_a_worker_until_idle_leaves_parked_runs_behind(cli: Cli, order: tuple[str, ...]) -> None:
     run_id = cli(*order, "--payment", "invoice", "--json").json["id"]
 
-    start("worker", "--until-idle").communicate(timeout=PATIENCE)
+    assert cli("worker", "--until-idle").code == 0
 
     run = cli("runs", "show", run_id, "--json").json
     assert ("credit_check", "waiting", None) == (run["state"], run["status"], run["claimed_by"])
@@ -168,15 +168,14 @@ def test_up_makes_the_database_and_says_how_fast_time_runs(start: Start, tmp_pat
     assert fresh.exists()
 
 
-def test_a_faster_clock_is_refused_where_runs_live_in_real_time(cli: Cli, start: Start, order: tuple[str, ...]) -> None:
+def test_a_faster_clock_is_refused_where_runs_live_in_real_time(cli: Cli, order: tuple[str, ...]) -> None:
     cli(*order)
     cli("worker", "--until-idle")
 
-    up = start("up", "--speed", "60", "--until-idle")
-    _, err = up.communicate(timeout=PATIENCE)
+    said = cli("up", "--speed", "60", "--until-idle")
 
-    assert up.returncode == 1
-    assert "real time" in err
+    assert said.code == 1
+    assert "real time" in said.err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from typing import Any
 import pytest
 
 from overstap import __version__
-from overstap.settings import data_path
+from overstap.bootstrap import open_app
+from overstap.domain.change import PlanChange
+from overstap.providers.graph_export import read_export
+from overstap.settings import Settings, data_path
 
 Cli = Callable[..., Any]
 
@@ -33,16 +37,41 @@ def database_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/overstap.db"
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What is looked at: a database with the bakery, and its run that has ended in `completed`."""
+
+    url: str
+    run_id: str
+
+
+@pytest.fixture(scope="module")
+def looked(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    """Made once: to look changes nothing."""
+    path = tmp_path_factory.mktemp("looked") / "overstap.db"
+    shutil.copy(sqlite_template, path)
+    settings = Settings(database_url=f"sqlite:///{path}")
+    with open_app(settings) as app:
+        (bakery,) = app.service.import_tenants([read_export(data_path("demo") / "bakkerij-de-vries")])
+        change = PlanChange(bakery.id, bakery.subscriptions[0].id, "small-business-premium")
+        stored, _ = app.service.submit(change)
+        app.worker().run(until_idle=True)
+    return Looked(settings.database_url, stored.run.id)
+
+
 @pytest.fixture
-def run_id(cli: Cli, order: tuple[str, ...]) -> str:
-    """A run that has ended in `completed`."""
-    submitted = cli(*order, "--json").json["id"]
-    assert cli("worker", "--until-idle").code == 0
-    return str(submitted)
+def look(bare: Cli, looked: Looked) -> Cli:
+    """The command line over that database."""
+    return lambda *arguments: bare("--database", looked.url, *arguments)
 
 
-def test_a_shown_run_has_its_fields_its_journal_and_its_effects(cli: Cli, run_id: str) -> None:
-    run = cli("runs", "show", run_id, "--json").json
+@pytest.fixture
+def run_id(looked: Looked) -> str:
+    return looked.run_id
+
+
+def test_a_shown_run_has_its_fields_its_journal_and_its_effects(look: Cli, run_id: str) -> None:
+    run = look("runs", "show", run_id, "--json").json
 
     assert run.keys() >= RUN_KEYS | {"journal", "effects"}
     assert ("completed", "ended", "plan_change", 1) == (run["state"], run["status"], run["workflow"], run["version"])
@@ -53,29 +82,29 @@ def test_a_shown_run_has_its_fields_its_journal_and_its_effects(cli: Cli, run_id
     assert {"confirmed"} == {effect["status"] for effect in run["effects"]}
 
 
-def test_moments_are_iso_8601_in_utc(cli: Cli, run_id: str) -> None:
-    run = cli("runs", "show", run_id, "--json").json
+def test_moments_are_iso_8601_in_utc(look: Cli, run_id: str) -> None:
+    run = look("runs", "show", run_id, "--json").json
 
     moments = [run["created_at"], run["ended_at"], *(entry["at"] for entry in run["journal"])]
     assert {timedelta(0)} == {datetime.fromisoformat(moment).utcoffset() for moment in moments}
 
 
-def test_a_listing_has_the_runs_without_journal_and_effects(cli: Cli, run_id: str) -> None:
-    listed = cli("runs", "list", "--json").json
+def test_a_listing_has_the_runs_without_journal_and_effects(look: Cli, run_id: str) -> None:
+    listed = look("runs", "list", "--json").json
 
     assert [run_id] == [run["id"] for run in listed]
     assert listed[0].keys() >= RUN_KEYS
     assert not listed[0].keys() & {"journal", "effects"}
 
 
-def test_a_listing_can_be_narrowed_down(cli: Cli, run_id: str) -> None:
-    assert [run_id] == [run["id"] for run in cli("runs", "list", "--state", "completed", "--json").json]
-    assert [] == cli("runs", "list", "--state", "migrating", "--json").json
-    assert [run_id] == [run["id"] for run in cli("runs", "list", "--tenant", "Bakkerij De Vries", "--json").json]
-    assert [] == cli("runs", "list", "--before", run_id, "--json").json
+def test_a_listing_can_be_narrowed_down(look: Cli, run_id: str) -> None:
+    assert [run_id] == [run["id"] for run in look("runs", "list", "--state", "completed", "--json").json]
+    assert [] == look("runs", "list", "--state", "migrating", "--json").json
+    assert [run_id] == [run["id"] for run in look("runs", "list", "--tenant", "Bakkerij De Vries", "--json").json]
+    assert [] == look("runs", "list", "--before", run_id, "--json").json
 
 
-def test_every_listing_and_show_is_there_for_people_and_as_json(cli: Cli, run_id: str) -> None:
+def test_every_listing_and_show_is_there_for_people_and_as_json(look: Cli, run_id: str) -> None:
     for command in (
         ["runs", "list"],
         ["runs", "show", run_id],
@@ -88,15 +117,15 @@ def test_every_listing_and_show_is_there_for_people_and_as_json(cli: Cli, run_id
         ["db", "upgrade"],
         ["verify"],
     ):
-        for_people, as_json = cli(*command), cli(*command, "--json")
+        for_people, as_json = look(*command), look(*command, "--json")
 
         assert (0, 0) == (for_people.code, as_json.code), command
         assert for_people.out.strip(), command
         assert as_json.json, command
 
 
-def test_a_run_is_watched_line_by_line_to_its_end(cli: Cli, run_id: str) -> None:
-    said = cli("runs", "watch", run_id, "--exit-status")
+def test_a_run_is_watched_line_by_line_to_its_end(look: Cli, run_id: str) -> None:
+    said = look("runs", "watch", run_id, "--exit-status")
 
     lines = said.out.splitlines()
     assert said.code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,13 +28,6 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
         ([BAKERY, PLAN, "e3", "--payment", "product_key"], 1, "product key"),
         ([BAKERY, PLAN, "e3", "--as", "stranger@example.org"], 1, "stranger@example.org"),
         ([BAKERY, PLAN, "e3", "--key", " "], 2, "idempotency key"),
-        ([BAKERY, PLAN, "e3", "--seats", "0"], 2, "greater than or equal to 1"),
-        ([BAKERY, PLAN, "e3", "--seats", "-3"], 2, "greater than or equal to 1"),
-        ([BAKERY, PLAN, "e3", "--seats", "abc"], 2, "valid integer"),
-        ([BAKERY, PLAN, "e3", "--payment", "gold"], 2, "'card', 'invoice'"),
-        ([BAKERY, PLAN, "e3", "--billing", "weekly"], 2, "'monthly', 'annual'"),
-        ([BAKERY, PLAN], 2, "PLAN"),
-        ([BAKERY, PLAN, "e3", "--hurry"], 2, "--hurry"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_and_nothing_is_written(
@@ -48,6 +42,29 @@ def test_what_cannot_be_ordered_is_refused_and_nothing_is_written(
     assert reason in said.err
     assert said.out == ""
     assert before == rows()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([BAKERY, PLAN, "e3", "--seats", "0"], "greater than or equal to 1"),
+        ([BAKERY, PLAN, "e3", "--seats", "-3"], "greater than or equal to 1"),
+        ([BAKERY, PLAN, "e3", "--seats", "abc"], "valid integer"),
+        ([BAKERY, PLAN, "e3", "--payment", "gold"], "'card', 'invoice'"),
+        ([BAKERY, PLAN, "e3", "--billing", "weekly"], "'monthly', 'annual'"),
+        ([BAKERY, PLAN], "PLAN"),
+        ([BAKERY, PLAN, "e3", "--hurry"], "--hurry"),
+    ],
+)
+def test_what_is_no_order_is_a_usage_error_before_any_database_is_opened(
+    bare: Cli, tmp_path: Path, arguments: list[str], reason: str
+) -> None:
+    said = bare("--database", f"sqlite:///{tmp_path}/none.db", "submit", *arguments)
+
+    assert 2 == said.code
+    assert said.err.startswith("error: ")
+    assert reason in said.err
+    assert said.out == ""
 
 
 def test_the_same_key_gives_the_same_run_and_nothing_new(cli: Cli, rows: Rows, order: tuple[str, ...]) -> None:
