@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from overstap.errors import OverstapError
-from overstap.workflow.run import Kind
 
 HASTY = """
 [worker]
@@ -86,7 +85,9 @@ def test_two_workers_share_the_work_and_advance_no_run_twice(office: OpenOffice)
 
 @pytest.mark.timeout(180)
 def test_a_worker_frozen_past_its_claims_end_cannot_write(office: OpenOffice) -> None:
-    opened = office(HASTY + slow("move_users", "700ms"))
+    # Slow enough that it is frozen before its call writes anything, also on a busy machine.
+    unhurried = HASTY.replace('"2s"', '"6s"').replace('"900ms"', '"2900ms"').replace("move_chunk = 2", "move_chunk = 6")
+    opened = office(unhurried + slow("move_users", "2500ms"))
     (run_id,) = opened.submit(1)
     service = opened.app.service
     frozen = opened.start_worker()
@@ -162,17 +163,18 @@ def test_a_grace_that_is_too_short_leaves_the_claim_to_run_out(office: OpenOffic
     assert ["intended"] == [one.status for one in opened.app.service.effects(run_id)]
 
 
-def test_until_idle_ends_while_runs_are_parked(office: OpenOffice) -> None:
-    opened = office(HASTY)
-    opened.submit(3)
-    for run in opened.app.service.runs():
-        opened.app.service.signal(run.run.id, "cancel", reason="the customer changed their mind")
+def test_until_idle_ends_while_runs_are_parked_and_a_signal_brings_them_on(office: OpenOffice) -> None:
+    opened = office(HASTY + '[rules]\ncredit_threshold = "0.01"\n')
+    runs = opened.submit(3)
 
     assert opened.start_worker("--until-idle").end() == 0
+    assert {"credit_check": 3} == opened.states()
 
-    assert {"cancelled": 3} == opened.states()
-    journal = opened.app.service.journal(opened.app.service.runs()[0].run.id)
-    assert "cancel" in {entry.event for entry in journal if entry.kind is Kind.TRANSITION}
+    for run_id, event in zip(runs, ("cancel", "credit_approved", "credit_declined"), strict=True):
+        opened.app.service.signal(run_id, event, reason="the customer called")
+    assert opened.start_worker("--until-idle").end() == 0
+    assert {"cancelled": 1, "completed": 1, "failed": 1} == opened.states()
+    assert [] == breaches(opened)
 
 
 def test_a_database_that_is_away_is_one_clear_line(office: OpenOffice) -> None:
