@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,14 +138,8 @@ def test_the_demo_takes_no_database_of_somebody_else(bare: Callable[..., Any], t
 
 
 def test_the_demo_shows_every_ending_and_finds_no_breach(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    shutil.copytree(data_path("demo"), folder)
-    script = (
-        (folder / "demo.toml").read_text().replace("speed = 300", "speed = 600").replace("leap = 0.8", "leap = 0.4")
-    )
-    (folder / "demo.toml").write_text(script)
-    (tmp_path / "own.toml").write_text(f'demo_dir = "{folder}"\n')
-    command = [sys.executable, "-m", "overstap", "demo", "--config", "own.toml"]
+    # At the demo's own speed: a faster one lets other changes escalate while the machine is busy.
+    command = [sys.executable, "-m", "overstap", "demo"]
 
     played = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
 
