@@ -6,11 +6,13 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from overstap.errors import OverstapError
+from overstap.store.database import Database, DatabaseUnavailable
 
 HASTY = """
 [worker]
@@ -83,8 +85,19 @@ def test_two_workers_share_the_work_and_advance_no_run_twice(office: OpenOffice)
         assert [] == [line for line in worker.lines if line.get("level") == "error"]
 
 
+def freeze_outside_a_write(worker: Any, database: Database) -> None:
+    """Freeze a worker, but not while it keeps all others out of an SQLite file."""
+    for _ in range(100):
+        worker.send(signal.SIGSTOP)
+        with suppress(DatabaseUnavailable), database.write():
+            return
+        worker.send(signal.SIGCONT)
+    pytest.fail("the worker never left the database alone")
+
+
 @pytest.mark.timeout(180)
-def test_a_worker_frozen_past_its_claims_end_cannot_write(office: OpenOffice) -> None:
+def test_a_worker_frozen_past_its_claims_end_cannot_write(office: OpenOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("overstap.store.database.BUSY_SECONDS", 0.2)
     # Slow enough that it is frozen before its call writes anything, also on a busy machine.
     unhurried = HASTY.replace('"2s"', '"6s"').replace('"900ms"', '"2900ms"').replace("move_chunk = 2", "move_chunk = 6")
     opened = office(unhurried + slow("move_users", "2500ms"))
@@ -92,11 +105,12 @@ def test_a_worker_frozen_past_its_claims_end_cannot_write(office: OpenOffice) ->
     service = opened.app.service
     frozen = opened.start_worker()
     wait_until(lambda: any(one.operation == "move_users" for one in service.effects(run_id)), "a move is under way")
-    frozen.send(signal.SIGSTOP)
+    freeze_outside_a_write(frozen, opened.app.database)
     holder = service.run(run_id).claimed_by
 
     successor = opened.start_worker("--until-idle")
     assert successor.end() == 0
+    monkeypatch.undo()
     after = (service.run(run_id), service.journal(run_id))
     assert after[0].run.state == "completed"
 
