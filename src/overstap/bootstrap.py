@@ -26,7 +26,6 @@ from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
-from overstap.store.presence import nothing_at
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -147,8 +146,6 @@ def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None =
         DatabaseUnavailable: when the database does not answer.
         BadInput: when a workflow file or the catalog cannot be used.
     """
-    if not create and nothing_at(settings.database_url):
-        raise _not_there(settings.database_url)
     database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
     try:
         _make_ready(database, upgrade=upgrade, create=create)

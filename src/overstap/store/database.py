@@ -124,7 +124,7 @@ class Database:
     """The one door to the tables.
 
     Args:
-        url: `sqlite:///FILE` or `postgresql://…`; the folder of an SQLite file is made.
+        url: `sqlite:///FILE` or `postgresql://…`; the folder of an SQLite file is made with the first transaction.
         pool_size: connections that may be open at once.
 
     Raises:
@@ -136,12 +136,7 @@ class Database:
         self.dialect = "sqlite" if self.url.drivername.startswith("sqlite") else "postgresql"
         self._gate: WriteGate | None = None
         if self.dialect == "sqlite":
-            path = Path(str(self.url.database)).absolute()
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise BadInput(f"cannot make the folder of the database {path}: {error.strerror}") from None
-            self._gate = WriteGate(path)
+            self._gate = WriteGate(Path(str(self.url.database)).absolute())
         self.engine = self._make_engine(pool_size)
 
     def _make_engine(self, pool_size: int) -> Engine:
@@ -181,6 +176,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, engine: Engine, gate: AbstractContextManager[Any]) -> Iterator[Connection]:
+        if not self.exists:
+            self._make_folder()
         try:
             with gate, engine.begin() as connection:
                 yield connection
@@ -191,13 +188,20 @@ class Database:
                 raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error
             raise
 
+    def _make_folder(self) -> None:
+        folder = Path(str(self.url.database)).absolute().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"cannot make the folder {folder} for the database: {error.strerror}") from None
+
     def describe(self) -> str:
         """The URL as it was given, without its password, for messages."""
         return self.url.set(drivername=self.dialect).render_as_string(hide_password=True)
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to read; an SQLite file comes into being with its first connection."""
+        """Whether there is anything to read; an SQLite file comes into being with the first transaction."""
         return self.dialect != "sqlite" or Path(str(self.url.database)).exists()
 
     def close(self) -> None:

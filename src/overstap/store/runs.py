@@ -108,18 +108,25 @@ class Runs:
             "claim_token": 0,
             "inbox": 0,
         }
-        try:
-            with self._database.write() as connection:
-                connection.execute(insert(RUN), values)
-                connection.execute(insert(JOURNAL), journal_values(decision.entry))
-                notify(connection)
-        except IntegrityError:
-            if key is not None and self.by_key(key) is not None:
-                raise Conflict(f"The idempotency key {key!r} is taken by another run.") from None
-            active = self.active(run.tenant_id)
-            if active is not None:
-                raise ActiveChange(run.tenant_id, active.run.id) from None
-            raise
+        while True:
+            try:
+                with self._database.write() as connection:
+                    connection.execute(insert(RUN), values)
+                    connection.execute(insert(JOURNAL), journal_values(decision.entry))
+                    notify(connection)
+            except IntegrityError:
+                self._explain(run, key)  # else the rival has ended meanwhile: there is room now
+            else:
+                return
+
+    def _explain(self, run: Run, key: str | None) -> None:
+        if key is not None and self.by_key(key) is not None:
+            raise Conflict(f"The idempotency key {key!r} is taken by another run.") from None
+        active = self.active(run.tenant_id)
+        if active is not None:
+            raise ActiveChange(run.tenant_id, active.run.id) from None
+        if self._one(RUN.c.id == run.id) is not None:
+            raise Conflict(f"There is a run {run.id} already.") from None
 
     def get(self, run_id: str) -> StoredRun:
         """The run with that id.
