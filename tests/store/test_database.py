@@ -67,8 +67,9 @@ def test_two_busy_writers_of_one_file_share_it(tmp_path: Path) -> None:
         thread.join()
 
     with first.read() as connection:
-        counts = dict(connection.execute(text("SELECT who, count(*) FROM tally GROUP BY who")).tuples().all())
+        rows = connection.execute(text("SELECT who, count(*) AS times FROM tally GROUP BY who")).all()
     first.close()
+    counts = {row.who: row.times for row in rows}
     assert min(counts.get("ann", 0), counts.get("bob", 0)) * 20 > sum(counts.values()), counts
 
 
