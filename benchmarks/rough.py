@@ -85,7 +85,7 @@ def engine_rate(url: str, runs: int, folder: Path) -> float:
     return runs * TRANSITIONS / elapsed
 
 
-def bare_rate(url: str, count: int) -> float:
+def bare_rate(url: str, count: int, first_seq: int) -> float:
     """Bare transitions per second: one UPDATE and one journal INSERT per commit, prepared, one connection."""
     database = Database(url)
     upgrade_schema(database)
@@ -102,7 +102,7 @@ def bare_rate(url: str, count: int) -> float:
         if database.dialect == "sqlite":
             cursor.execute("BEGIN IMMEDIATE")
         cursor.execute(sql_update, (now.isoformat(" "), run_id))
-        cursor.execute(sql_insert, (run_id, 1000 + number, now.isoformat(" "), "bare", "bench", "{}"))
+        cursor.execute(sql_insert, (run_id, first_seq + number, now.isoformat(" "), "bare", "bench", "{}"))
         connection.commit() if database.dialect == "postgresql" else cursor.execute("COMMIT")
     elapsed = time.perf_counter() - began
     connection.close()
@@ -139,8 +139,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, databases(arguments.database, Path(name)) as urls:
         for url in urls:
             pairs = [
-                (engine_rate(url, arguments.runs, Path(name)), bare_rate(url, arguments.runs))
-                for _ in range(arguments.repeat)
+                (
+                    engine_rate(url, arguments.runs, Path(name)),
+                    bare_rate(url, arguments.runs, 1000 + turn * arguments.runs),
+                )
+                for turn in range(arguments.repeat)
             ]
             engine, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
             table.add_row(url.split(":")[0], f"{engine:,.0f}", f"{bare:,.0f}", f"{engine / bare:.2f}")
