@@ -28,10 +28,11 @@ class Beat(Enum):
 
 @dataclass(slots=True)
 class StepEnded:
-    """A step was done; `performed` is None when its claim was lost on the way."""
+    """A step was done, in so many seconds; `performed` is None when its claim was lost on the way."""
 
     claim: Claim
     performed: Performed | None
+    took: float
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from ulid import ULID
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
 from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
+from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
@@ -32,8 +33,6 @@ from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
-
-_RUNS_PER_THREAD = 4
 
 
 class Wakeups(Protocol):
@@ -67,6 +66,7 @@ class Worker:
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
+        self._reach = Reach(settings)
         self._closed = False
         self._look = True
 
@@ -140,8 +140,7 @@ class Worker:
 
     def _claim(self) -> None:
         self._look = False
-        # No more than will be begun soon: what waits here sees no signal, and other workers could do it.
-        room = min(self._settings.batch, _RUNS_PER_THREAD * self._settings.threads) - len(self._held)
+        room = self._reach.runs() - len(self._held)
         if room <= 0:
             return
         try:
@@ -184,6 +183,7 @@ class Worker:
     def _perform(self, claim: Claim, step: str) -> None:
         """Do a step; runs in the pool."""
         performed: Performed | None = None
+        began = time.perf_counter()
         try:
             performed = self._engine.perform(claim, step, self._intend)
         except Overtaken as error:
@@ -191,7 +191,7 @@ class Worker:
         except ClaimLost as error:
             log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
         finally:
-            self._mailbox.put(StepEnded(claim, performed))
+            self._mailbox.put(StepEnded(claim, performed, time.perf_counter() - began))
 
     def _intend(self, intent: Intent) -> EffectRecord:
         asked = IntentAsked(intent, Future())
@@ -208,6 +208,7 @@ class Worker:
         for item in ended:
             run_id = item.claim.run.id
             self._steps.pop(run_id, None)
+            self._reach.learn(item.took)
             claim = self._held.get(run_id)
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work

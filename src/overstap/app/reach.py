@@ -1,0 +1,31 @@
+"""How many runs a worker holds at once: no more than it begins within a tick.
+
+What waits in a worker sees no signal meanwhile, and another worker could do it. Quick steps make the reach long, so that
+commits are large; slow ones make it short.
+"""
+
+from __future__ import annotations
+
+from overstap.settings import WorkerSettings
+
+_WEIGHT = 0.1
+"""Of one step in the average time of a step."""
+_QUICKEST = 0.0001
+"""The least time a step is taken to last, in seconds."""
+
+
+class Reach:
+    """Learns from the steps that are done; takes them for slow until then."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._threads, self._batch = settings.threads, settings.batch
+        self._tick = settings.tick.total_seconds()
+        self._average = self._tick
+
+    def learn(self, seconds: float) -> None:
+        """Take one more step into the average."""
+        self._average += _WEIGHT * (max(seconds, _QUICKEST) - self._average)
+
+    def runs(self) -> int:
+        """How many runs to hold, at least two for each thread and at most `batch`."""
+        return min(self._batch, max(2 * self._threads, int(self._threads * self._tick / self._average)))
