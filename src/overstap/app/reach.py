@@ -1,7 +1,7 @@
 """How many runs a worker holds at once: no more than it begins within a tick.
 
-What waits in a worker sees no signal meanwhile, and another worker could do it. Quick steps make the reach long, so that
-commits are large; slow ones make it short.
+What waits in a worker sees no signal meanwhile, and another worker could do it. Quick steps make the reach long, so
+that commits are large; slow ones make it short.
 """
 
 from __future__ import annotations
