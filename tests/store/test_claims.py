@@ -149,6 +149,20 @@ def test_a_claim_given_back_is_due_as_before(claims: Claims, runs: Runs, submitt
     assert {"r001": None} == claims.release([claim])
 
 
+def test_a_claim_given_back_with_an_unread_signal_is_due_at_once(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
+    runs.signal("r001", signal("served"), acceptable=["waiting"])
+    (woken,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+
+    claims.release([woken])
+
+    assert ["r001"] == [one.run.id for one in claims.claim("bob", 10, NOON, NOON + MINUTE)]
+
+
 def test_a_signal_wakes_a_parked_run(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)

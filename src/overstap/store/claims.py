@@ -155,7 +155,9 @@ class Claims:
                 if holder.token != claim.token:
                     lost[claim.run.id] = holder.worker_id
                     continue
-                due_at = claim.run.due_at if holder.inbox == claim.inbox else claim.run.updated_at
+                # A signal that nobody has acted on must not wait for the run's own time.
+                unread = holder.inbox != claim.inbox or claim.signals
+                due_at = claim.run.updated_at if unread else claim.run.due_at
                 updates.append(
                     {
                         "b_id": claim.run.id,
