@@ -1,15 +1,77 @@
-"""Driving an engine by hand, in virtual time and one thread: for tests and rehearsals."""
+"""For tests: driving an engine by hand, in virtual time and one thread, and tenants to drive it over."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from overstap.app.engine import Engine
 from overstap.app.settling import Settler, Work
 from overstap.clock import VirtualClock
+from overstap.domain.tenant import Admin, AdminRole, BillingFrequency, Domain, PaymentMethod, ServiceHealth
 from overstap.errors import ClaimLost
+from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
 from overstap.store.batch import Claim, Overtaken
 from overstap.workflow.decide import Perform
+
+SKUS = {
+    "e1": ("18181a46-0d4e-45cd-891e-60aabd171b4e", "STANDARDPACK"),
+    "e3": ("6fd2c87f-b296-42f0-b197-1e91e994b900", "ENTERPRISEPACK"),
+    "e4": ("1392051d-0cb9-4b7a-88d5-621fee5e8711", "ENTERPRISEWITHSCAL"),
+}
+"""SKU id and part number of some plans (rules.md §I)."""
+
+
+def sample_tenant(
+    name: str,
+    *,
+    users: int = 3,
+    plan: str = "e1",
+    seats: int | None = None,
+    payment: str = "card",
+    credit_limit: int = 0,
+    healthy: bool = True,
+) -> TenantExport:
+    """A tenant whose users `NAME-0`, `NAME-1` … all hold its one subscription `NAME-PLAN`.
+
+    Args:
+        plan: one of `SKUS`.
+        seats: places that were bought; None: one for each user, fewer make a licence conflict (rules.md R8).
+        payment: `card` or `invoice`.
+        credit_limit: per month, in cents.
+        healthy: whether its one service works (rules.md R7).
+    """
+    sku_id, part_number = SKUS[plan]
+    people = tuple(
+        ExportedUser(f"{name}-{one}", f"user{one}@{name}.example", f"User {one}", (sku_id,)) for one in range(users)
+    )
+    subscription = ExportedSubscription(
+        id=f"{name}-{plan}",
+        graph_id=f"{name}-graph",
+        sku_id=sku_id,
+        sku_part_number=part_number,
+        seats=users if seats is None else seats,
+        status="Enabled",
+        is_trial=False,
+        provisioned=True,
+        payment_method=PaymentMethod(payment),
+        billing_frequency=BillingFrequency.MONTHLY,
+        legacy=False,
+        created_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    health = "serviceOperational" if healthy else "serviceDegradation"
+    return TenantExport(
+        id=name,
+        name=name.title(),
+        locale="en",
+        skus=(),
+        subscriptions=(subscription,),
+        users=people,
+        domains=(Domain(f"{name}.onmicrosoft.example", custom=False, default=True),),
+        services=(ServiceHealth("Exchange Online", health, healthy=healthy),),
+        admins=(Admin(people[0].upn, AdminRole.GLOBAL_ADMIN),),
+        credit_limit=credit_limit,
+        assignments=tuple((user.id, subscription.id) for user in people),
+    )
 
 
 class Driver:

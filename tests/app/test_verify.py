@@ -19,54 +19,19 @@ from overstap.bootstrap import App
 from overstap.clock import VirtualClock
 from overstap.domain.change import PlanChange
 from overstap.domain.locks import LOCKS_BY_STATE
-from overstap.domain.tenant import Admin, AdminRole, BillingFrequency, Domain, PaymentMethod, ServiceHealth
-from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
+from overstap.providers.graph_export import TenantExport
 from overstap.settings import Settings
 from overstap.steps import STEP_EVENTS
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.audit_time import Mark, span
 from overstap.store.database import Database
-from overstap.testing import Driver
+from overstap.testing import Driver, sample_tenant
 from overstap.workflow.files import load_library
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=20)
-E1 = ("18181a46-0d4e-45cd-891e-60aabd171b4e", "STANDARDPACK")
 REFUSED = {"operation": "swap_licences", "tenant": "back", "kind": "refuses", "times": 1, "after": 1}
-
-
-def export(tenant: str, *, seats: int = 3, payment: PaymentMethod = PaymentMethod.CARD) -> TenantExport:
-    users = tuple(
-        ExportedUser(f"{tenant}-{one}", f"user{one}@{tenant}.example", f"User {one}", (E1[0],)) for one in range(3)
-    )
-    subscription = ExportedSubscription(
-        id=f"{tenant}-e1",
-        graph_id=f"{tenant}-graph",
-        sku_id=E1[0],
-        sku_part_number=E1[1],
-        seats=seats,
-        status="Enabled",
-        is_trial=False,
-        provisioned=True,
-        payment_method=payment,
-        billing_frequency=BillingFrequency.MONTHLY,
-        legacy=False,
-        created_at=datetime(2025, 1, 1, tzinfo=UTC),
-    )
-    return TenantExport(
-        id=tenant,
-        name=tenant.title(),
-        locale="en",
-        skus=(),
-        subscriptions=(subscription,),
-        users=users,
-        domains=(Domain(f"{tenant}.onmicrosoft.example", custom=False, default=True),),
-        services=(ServiceHealth("Exchange Online", "serviceOperational", healthy=True),),
-        admins=(Admin(users[0].upn, AdminRole.GLOBAL_ADMIN),),
-        credit_limit=0,
-        assignments=tuple((user.id, subscription.id) for user in users),
-    )
 
 
 @dataclass
@@ -120,7 +85,7 @@ def open_office(database: Database, *, ahead: timedelta = timedelta(0), runs: di
 
 def play(database: Database) -> Office:
     made = open_office(database)
-    exports = [export("done"), export("back"), export("parked", payment=PaymentMethod.INVOICE)]
+    exports = [sample_tenant("done"), sample_tenant("back"), sample_tenant("parked", payment="invoice")]
     made.app.provider.import_tenants(exports, START)
     for tenant in ("done", "back", "parked"):
         made.clock.advance(timedelta(hours=1))
@@ -378,10 +343,12 @@ def test_a_later_change_that_is_rolled_back_is_no_breach_of_the_first(office: Of
     assert {} == later.breaches()
 
 
-@pytest.mark.parametrize("again", [export("back", seats=9), replace(export("back"), subscriptions=(), assignments=())])
+@pytest.mark.parametrize(
+    "again", [sample_tenant("back", seats=9), replace(sample_tenant("back"), subscriptions=(), assignments=())]
+)
 def test_a_later_import_is_no_breach(office: Office, again: TenantExport) -> None:
-    office.app.provider.import_tenant(again, office.clock.now())
-    office.app.provider.import_tenant(export("done"), office.clock.now())
+    office.app.provider.import_tenants([again], office.clock.now())
+    office.app.provider.import_tenants([sample_tenant("done")], office.clock.now())
 
     assert {} == office.breaches()
 
@@ -393,14 +360,14 @@ def test_a_later_import_is_no_breach(office: Office, again: TenantExport) -> Non
 @pytest.mark.parametrize("then", ["completes", "is cancelled", "import", "import without it"])
 def test_hosts_whose_clocks_differ_cause_no_breach(database: Database, first: str, then: str) -> None:
     ahead, behind = open_office(database, ahead=timedelta(minutes=1)), open_office(database)
-    behind.app.provider.import_tenants([export(first)], START)
+    behind.app.provider.import_tenants([sample_tenant(first)], START)
     run = ahead.submit(first)
     ahead.work()
 
     if then.startswith("import"):
-        known = export(first, seats=5)
+        known = sample_tenant(first, seats=5)
         again = replace(known, subscriptions=(), assignments=()) if "without" in then else known
-        behind.app.provider.import_tenant(again, behind.clock.now())
+        behind.app.provider.import_tenants([again], behind.clock.now())
     else:
         later = behind.submit(first, "e4")
         if then == "is cancelled":
@@ -430,7 +397,7 @@ def test_what_one_operation_began_was_not_over_then_whatever_another_clock_says(
 def test_verify_finds_nothing_beside_a_working_worker(database: Database) -> None:
     app = App(Settings(embedded={"move_chunk": 1, "licence_chunk": 1}), database)
     names = [f"tenant-{number}" for number in range(12)]
-    app.provider.import_tenants([export(name) for name in names], app.clock.now())
+    app.provider.import_tenants([sample_tenant(name) for name in names], app.clock.now())
     for name in names:
         app.service.submit(PlanChange(name, f"{name}-e1", "e3"))
     worker = threading.Thread(target=app.worker().run, kwargs={"until_idle": True})

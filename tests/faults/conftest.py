@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -19,48 +18,11 @@ import pytest
 
 from overstap.bootstrap import App, open_app
 from overstap.domain.change import PlanChange
-from overstap.domain.tenant import Admin, AdminRole, BillingFrequency, Domain, PaymentMethod, ServiceHealth
-from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
 from overstap.settings import load_settings
+from overstap.testing import sample_tenant
 
-E1 = ("18181a46-0d4e-45cd-891e-60aabd171b4e", "STANDARDPACK")
 USERS = 6
 PATIENCE = 60.0
-
-
-def export(number: int) -> TenantExport:
-    """A tenant with six users on E1, paid by card."""
-    name = f"tenant-{number:04}"
-    users = tuple(
-        ExportedUser(f"{name}-user-{one}", f"user{one}@{name}.example", f"User {one}", (E1[0],)) for one in range(USERS)
-    )
-    subscription = ExportedSubscription(
-        id=f"{name}-e1",
-        graph_id=f"{name}-graph",
-        sku_id=E1[0],
-        sku_part_number=E1[1],
-        seats=USERS,
-        status="Enabled",
-        is_trial=False,
-        provisioned=True,
-        payment_method=PaymentMethod.CARD,
-        billing_frequency=BillingFrequency.MONTHLY,
-        legacy=False,
-        created_at=datetime(2025, 1, 1, tzinfo=UTC),
-    )
-    return TenantExport(
-        id=name,
-        name=f"Tenant {number}",
-        locale="en",
-        skus=(),
-        subscriptions=(subscription,),
-        users=users,
-        domains=(Domain(f"{name}.onmicrosoft.example", custom=False, default=True),),
-        services=(ServiceHealth("Exchange Online", "serviceOperational", healthy=True),),
-        admins=(Admin(users[0].upn, AdminRole.GLOBAL_ADMIN),),
-        credit_limit=1_000_000,
-        assignments=tuple((user.id, subscription.id) for user in users),
-    )
 
 
 class WorkerProcess:
@@ -123,7 +85,7 @@ class Office:
 
     def submit(self, count: int) -> list[str]:
         """Import so many tenants and order E3 for each; answers the ids of the runs."""
-        exports = [export(number) for number in range(count)]
+        exports = [sample_tenant(f"tenant-{number:04}", users=USERS) for number in range(count)]
         self.app.provider.import_tenants(exports, self.app.clock.now())
         changes = [PlanChange(one.id, one.subscriptions[0].id, "e3") for one in exports]
         return [self.app.service.submit(change)[0].run.id for change in changes]

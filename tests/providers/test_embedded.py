@@ -43,7 +43,7 @@ class Office:
         self.books = DatabaseBooks(database)
         self.clock = VirtualClock(NOON)
         self.provider = Embedded(self.books, CATALOG, EmbeddedSettings(**settings), self.clock)
-        self.provider.import_tenant(DENTAL, NOON)
+        self.provider.import_tenants([DENTAL], NOON)
 
     def do(self, operation: str, key: str, **request: Any) -> Any:
         request = {"tenant_id": DENTAL.id, **request}
@@ -309,7 +309,7 @@ def test_importing_again_updates(office: Office) -> None:
             replace(held, seats=30, status="Suspended") if held.id == SOURCE else held for held in DENTAL.subscriptions
         ),
     )
-    tenant = office.provider.import_tenant(renamed, NOON + HOUR)
+    tenant = office.provider.import_tenants([renamed], NOON + HOUR)[0]
     source = tenant.subscription(SOURCE)
     assert source is not None
     assert ("Northwind Dental Group", len(DENTAL.users) - 1) == (tenant.name, tenant.users)
@@ -319,17 +319,19 @@ def test_importing_again_updates(office: Office) -> None:
 
 def test_importing_the_same_again_changes_nothing(office: Office) -> None:
     before = office.provider.tenants()
-    office.provider.import_tenant(DENTAL, NOON + HOUR)
+    office.provider.import_tenants([DENTAL], NOON + HOUR)
     assert before == office.provider.tenants()
 
 
 def test_a_subscription_that_is_gone_from_the_export_is_closed(office: Office) -> None:
     rest = tuple(held for held in DENTAL.subscriptions if held.id != SOURCE)
     assignments = tuple(pair for pair in DENTAL.assignments if pair[1] != SOURCE)
-    tenant = office.provider.import_tenant(replace(DENTAL, subscriptions=rest, assignments=assignments), NOON + HOUR)
+    tenant = office.provider.import_tenants(
+        [replace(DENTAL, subscriptions=rest, assignments=assignments)], NOON + HOUR
+    )[0]
     assert tenant.subscription(SOURCE) is None
     assert ([], False) == (office.holders(SOURCE), office.billed(SOURCE))
-    again = office.provider.import_tenant(DENTAL, NOON + 2 * HOUR)
+    again = office.provider.import_tenants([DENTAL], NOON + 2 * HOUR)[0]
     assert again.subscription(SOURCE) is not None
     assert (24, True) == (len(office.holders(SOURCE)), office.billed(SOURCE))
 
@@ -340,7 +342,7 @@ def test_an_older_export_does_not_undo_a_change(office: Office) -> None:
     office.do("start_billing", "start", subscription_id=target)
     office.do("close_subscription", "close", subscription_id=SOURCE)
     before = office.provider.tenant(DENTAL.id)
-    assert before == office.provider.import_tenant(DENTAL, NOON + HOUR)
+    assert before == office.provider.import_tenants([DENTAL], NOON + HOUR)[0]
     assert (False, True) == (office.billed(SOURCE), office.billed(target))
 
 

@@ -58,7 +58,7 @@ def test_never_are_both_billings_on(keep: bool, operations: list[str]) -> None:
 
 def _play(database: Database, operations: list[str], *, keep: bool) -> None:
     provider = Embedded(DatabaseBooks(database), CATALOG, EmbeddedSettings(), VirtualClock(NOON))
-    provider.import_tenant(KAPPER, NOON)
+    provider.import_tenants([KAPPER], NOON)
     users = [user.id for user in KAPPER.users]
     sku = CATALOG.plan("small-business-premium").sku
     order = {"order_id": "none", "target_subscription_id": "none"}
@@ -94,7 +94,7 @@ def _play(database: Database, operations: list[str], *, keep: bool) -> None:
         }
         with suppress(ProviderRefused, Conflict):
             if operation == "import":
-                provider.import_tenant(KAPPER, now)
+                provider.import_tenants([KAPPER], now)
                 continue
             name, request = requests[operation]
             answer = provider.execute(

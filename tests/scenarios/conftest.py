@@ -19,17 +19,15 @@ from overstap.app.settling import Settler, Work
 from overstap.bootstrap import App
 from overstap.clock import Clock, VirtualClock, format_duration, parse_duration
 from overstap.domain.change import PlanChange
-from overstap.domain.tenant import Admin, AdminRole, BillingFrequency, Domain, PaymentMethod, ServiceHealth
 from overstap.errors import ClaimLost
 from overstap.providers.embedded import Embedded
-from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
 from overstap.settings import Settings
 from overstap.store.batch import Claim, Committed, Intent, Overtaken
 from overstap.store.books import BILLING, OPERATION
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.rows import EffectRecord
-from overstap.testing import Driver
+from overstap.testing import SKUS, Driver, sample_tenant
 from overstap.workflow.decide import Perform
 from overstap.workflow.run import JournalEntry, Run
 
@@ -42,51 +40,7 @@ settings.register_profile(
 )
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
-SKUS = {
-    "e1": ("18181a46-0d4e-45cd-891e-60aabd171b4e", "STANDARDPACK"),
-    "e3": ("6fd2c87f-b296-42f0-b197-1e91e994b900", "ENTERPRISEPACK"),
-    "e4": ("1392051d-0cb9-4b7a-88d5-621fee5e8711", "ENTERPRISEWITHSCAL"),
-}
 PLANS = {sku: plan for plan, (_, sku) in SKUS.items()}
-
-
-def make_export(
-    name: str, *, users: int, plan: str, payment: str, credit_limit: int, seats: int | None = None, healthy: bool = True
-) -> TenantExport:
-    """A tenant whose users all have one plan; with fewer seats than users it has a licence conflict."""
-    sku_id, part_number = SKUS[plan]
-    people = tuple(
-        ExportedUser(f"{name}-user-{one:03}", f"user{one}@{name}.example", f"User {one}", (sku_id,))
-        for one in range(users)
-    )
-    subscription = ExportedSubscription(
-        id=f"{name}-{plan}",
-        graph_id=f"{name}-graph",
-        sku_id=sku_id,
-        sku_part_number=part_number,
-        seats=users if seats is None else seats,
-        status="Enabled",
-        is_trial=False,
-        provisioned=True,
-        payment_method=PaymentMethod(payment),
-        billing_frequency=BillingFrequency.MONTHLY,
-        legacy=False,
-        created_at=datetime(2025, 1, 1, tzinfo=UTC),
-    )
-    health = "serviceOperational" if healthy else "serviceDegradation"
-    return TenantExport(
-        id=name,
-        name=name.title(),
-        locale="en",
-        skus=(),
-        subscriptions=(subscription,),
-        users=people,
-        domains=(Domain(f"{name}.onmicrosoft.example", custom=False, default=True),),
-        services=(ServiceHealth("Exchange Online", health, healthy=healthy),),
-        admins=(Admin(people[0].upn, AdminRole.GLOBAL_ADMIN),),
-        credit_limit=credit_limit,
-        assignments=tuple((user.id, subscription.id) for user in people),
-    )
 
 
 class Worker:
@@ -193,10 +147,10 @@ class World:
         healthy: bool = True,
     ) -> str:
         """Import a tenant, or bring it up to date."""
-        export = make_export(
+        export = sample_tenant(
             name, users=users, plan=plan, payment=payment, credit_limit=credit_limit, seats=seats, healthy=healthy
         )
-        self.app.provider.import_tenant(export, self.clock.now())
+        self.app.provider.import_tenants([export], self.clock.now())
         self.tenants.add(name)
         return name
 

@@ -125,7 +125,7 @@ def bench(database: Database) -> Callable[..., Bench]:
         clock = VirtualClock(NOON)
         settings = EmbeddedSettings(**embedded)
         provider = Embedded(DatabaseBooks(database), CATALOG, settings, clock, sleep=lambda _: None)
-        provider.import_tenant(export, NOON)
+        provider.import_tenants([export], NOON)
         known = [held for held in export.subscriptions if CATALOG.plan_of_sku(held.sku_part_number, held.sku_id)]
         order = {"tenant_id": export.id, "subscription_id": known[0].id, "target_plan": target_plan}
         return Bench(provider, clock, order, options)

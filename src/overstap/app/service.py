@@ -92,11 +92,12 @@ class Service:
             return known, False
 
     def _submit(self, change: PlanChange, key: str | None, actor: str) -> StoredRun:
-        change, order = self._resolve(change)
+        tenant = self._provider.tenant(change.tenant_id)
+        change, order = self._resolve(change, tenant)
         active = self._runs.active(change.tenant_id)
         if active is not None:
             raise ActiveChange(change.tenant_id, active.run.id)
-        ensure_eligible(self._provider.tenant(change.tenant_id), change, self._catalog, self._limits)
+        ensure_eligible(tenant, change, self._catalog, self._limits)
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(PLAN_CHANGE), run_id, change.tenant_id, order, actor, now)
@@ -198,9 +199,8 @@ class Service:
                 f"locks its {' and '.join(sorted(locks))}. Import it again when the run has ended."
             )
 
-    def _resolve(self, change: PlanChange) -> tuple[PlanChange, dict[str, Any]]:
+    def _resolve(self, change: PlanChange, tenant: Tenant) -> tuple[PlanChange, dict[str, Any]]:
         """The change with everything it left open filled in from its source, and the order to submit."""
-        tenant = self._provider.tenant(change.tenant_id)
         source = tenant.subscription(change.subscription_id)
         if source is None:
             held = ", ".join(one.id for one in tenant.subscriptions) or "none"

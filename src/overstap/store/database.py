@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.types import TypeDecorator
@@ -100,6 +101,11 @@ def _try_flock(file: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def upserting(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT into a table that may say what to do on a conflict, in the connection's dialect."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def _parse_url(text: str) -> URL:

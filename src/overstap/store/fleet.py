@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Table, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.errors import BadInput, Refused
-from overstap.store.database import Database
+from overstap.store.database import Database, upserting
 from overstap.store.rows import RUN, WORKER
 from overstap.store.tables import ClockRow, WorkflowRow
 
@@ -38,9 +37,6 @@ class Fleet:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(table) if self._database.dialect == "sqlite" else postgresql.insert(table)
 
     def register(self, worker_id: str, host: str, pid: int, version: str, now: datetime) -> None:
         """Write the row of a worker that starts."""
@@ -86,7 +82,7 @@ class Fleet:
             with self._database.write() as connection:
                 row = {"name": name, "version": version, "digest": digest, "first_used_at": now}
                 # Workers that start at once may all be the first.
-                connection.execute(self._upsert(WORKFLOW).values(row).on_conflict_do_nothing())
+                connection.execute(upserting(connection, WORKFLOW).values(row).on_conflict_do_nothing())
                 known = connection.execute(_pinned(name, version)).scalar_one()
         if known != digest:
             raise BadInput(
@@ -121,7 +117,7 @@ class Fleet:
             if row is not None:
                 anchor = ScaledClock(row.speed, row.machine_anchor, row.clock_anchor).at(machine_now)
             values = {"speed": speed, "machine_anchor": machine_now, "clock_anchor": anchor}
-            put = self._upsert(CLOCK).values({"id": 1, **values})
+            put = upserting(connection, CLOCK).values({"id": 1, **values})
             connection.execute(put.on_conflict_do_update(index_elements=[CLOCK.c.id], set_=values))
         return ScaledClock(speed, machine_now, anchor)
 

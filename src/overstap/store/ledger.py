@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from overstap.domain.books import Account, Operation, Order, Purchase
 from overstap.domain.tenant import Admin, Domain, ServiceHealth
@@ -31,7 +30,7 @@ from overstap.store.books import (
     BooksReader,
     held,
 )
-from overstap.store.database import Database
+from overstap.store.database import Database, upserting
 
 
 class DatabaseLedger(BooksReader):
@@ -43,8 +42,7 @@ class DatabaseLedger(BooksReader):
 
     def _upsert(self, table: Table, values: Mapping[str, Any]) -> None:
         keys = [column.name for column in table.primary_key]
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table).values(**values)
+        statement = upserting(self._connection, table).values(**values)
         changed = {name: statement.excluded[name] for name in values if name not in keys}
         self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
@@ -152,8 +150,7 @@ class DatabaseLedger(BooksReader):
 
     def count_call(self, tenant_id: str, operation: str) -> tuple[int, datetime | None]:
         one = (FAULT.c.tenant_id == tenant_id) & (FAULT.c.operation == operation)
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        first = dialect.insert(FAULT).values(tenant_id=tenant_id, operation=operation, hits=1)
+        first = upserting(self._connection, FAULT).values(tenant_id=tenant_id, operation=operation, hits=1)
         self._connection.execute(
             first.on_conflict_do_update(index_elements=["tenant_id", "operation"], set_={"hits": FAULT.c.hits + 1})
         )

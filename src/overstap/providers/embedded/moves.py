@@ -10,8 +10,6 @@ from overstap.domain.ports import Move
 from overstap.providers.embedded.books import Ledger, Reader
 from overstap.providers.embedded.call import Answer, Call
 
-MOVE_USERS = "move_users"
-
 
 def move_users(call: Call) -> Answer:
     """Move users at once, or accept the move of them when it takes time."""

@@ -92,10 +92,6 @@ class Embedded:
             ledger.add_operation(done)
             return answer.response
 
-    def import_tenant(self, export: TenantExport, now: datetime) -> Tenant:
-        """Take over one tenant; see `import_tenants`."""
-        return self.import_tenants([export], now)[0]
-
     def import_tenants(
         self, exports: Sequence[TenantExport], now: datetime, permit: Permit = lambda _: None
     ) -> list[Tenant]:
