@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+IMPORT = "import"
+"""What the books name as the cause of a change that an import made; other causes are idempotency keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, Table, and_, exists, func, or_, select
 
-from overstap.store.audit_closing import IMPORT, Held, Subscriptions, order_as_it_ended
+from overstap.domain.books import IMPORT
+from overstap.store.audit_closing import Held, Subscriptions, order_as_it_ended
 from overstap.store.audit_time import Mark, Span, span
 from overstap.store.books import ASSIGNMENT, BILLING, MOVE, OPERATION, ORDER, PURCHASE
 from overstap.store.database import Database

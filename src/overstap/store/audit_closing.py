@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
+from overstap.domain.books import IMPORT
 from overstap.store.audit_time import Mark
 from overstap.store.books import ASSIGNMENT, MOVE, OPERATION, ORDER, PURCHASE, RESIDENCE, TENANT
 
-IMPORT = "import"
-"""What the books name as the cause of what an import changed."""
 Held = tuple[str, str]
 """A tenant and one of its subscriptions."""
 _UNDONE = ("failed", "cancelled")

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from overstap.domain.books import Account, Purchase
+from overstap.domain.books import IMPORT, Account, Purchase
 from overstap.domain.tenant import PaymentMethod
 from overstap.errors import Conflict
 from overstap.providers.embedded.books import Ledger
 from overstap.providers.graph_export import ExportedSubscription, TenantExport
 
-IMPORT = "import"
 _ACTIVE = frozenset({"Enabled", "Warning"})
 _BILLED = frozenset({PaymentMethod.CARD, PaymentMethod.INVOICE})
 
