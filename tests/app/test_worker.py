@@ -278,7 +278,7 @@ def test_a_loop_that_breaks_leaves_no_step_waiting_for_it(bench: Bench) -> None:
 
 
 def test_a_silent_ticker_does_not_stop_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("every", "once"):
+    for name in ("every", "move"):
         monkeypatch.setattr(f"overstap.app.ticker.Ticker.{name}", lambda *_: None)
     bench.settings = WorkerSettings(tick=timedelta(milliseconds=50))
     bench.start()

@@ -33,7 +33,7 @@ def test_a_migration_that_is_refused_midway_brings_everyone_back(
 
     assert TURNED_BACK == world.path(run)
     assert {"e1": 5} == world.plans("acme")
-    assert world.residents("acme", "acme-e1") == [f"acme-user-{number:03}" for number in range(5)]
+    assert world.residents("acme", "acme-e1") == [f"acme-{number}" for number in range(5)]
     assert ["e1", "e1"] == [plan for plan, _, _ in world.billing("acme")]
     assert world.billing("acme")[-1][2] is None
     assert set() == world.locks(run)

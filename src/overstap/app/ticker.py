@@ -13,7 +13,7 @@ _ALWAYS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 
 
 class Ticker:
-    """Beats at fixed intervals, and once more at a moment that was asked for; everything in machine time."""
+    """Beats at fixed intervals, and sooner when that is asked for; everything in machine time."""
 
     def __init__(self) -> None:
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults=_ALWAYS)
@@ -24,10 +24,10 @@ class Ticker:
         seconds = interval.total_seconds()
         self._scheduler.add_job(call, "interval", seconds=seconds, id=name, replace_existing=True)
 
-    def once(self, delay: timedelta, name: str, call: Callable[[], None]) -> None:
-        """Call once after a delay; a later wish under the same name replaces it."""
-        moment = self._machine.now() + max(delay, timedelta(0))
-        self._scheduler.add_job(call, "date", run_date=moment, id=name, replace_existing=True)
+    def move(self, name: str, delay: timedelta) -> None:
+        """Have the next beat of a name come after a delay, and the others at its interval from there on."""
+        # Not a job of its own: the scheduler, stopped while it clears away a job that is over, dies with a traceback.
+        self._scheduler.modify_job(name, next_run_time=self._machine.now() + delay)
 
     def start(self) -> None:
         """Begin to beat."""

@@ -165,7 +165,7 @@ class Worker:
         if next_due is not None:
             delay = self._engine.clock.shrink(next_due - now)
             if delay < self._settings.tick:
-                self._ticker.once(max(delay, timedelta(milliseconds=1)), "due", self.wake)
+                self._ticker.move("look", max(delay, timedelta(milliseconds=1)))
 
     def _go_on(self, claims: list[Claim]) -> None:
         """Start the next step of claims; commit at once what follows without a step."""
