@@ -12,11 +12,13 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Says what it does in one line, and shows a command's own words only when it fails.
 quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
 
+COMMA := ,
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint messages lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY) ## a fresh database, eleven tenants, every ending of a plan change; under a minute
 	@$(BIN)/overstap demo
@@ -29,6 +31,13 @@ lint: $(READY) ## style (ruff), types (mypy) and the direction of imports (impor
 	$(call quietly,ruff format --check,$(BIN)/ruff format --check --quiet)
 	$(call quietly,mypy --strict src,$(BIN)/mypy --strict src)
 	$(call quietly,lint-imports,$(BIN)/lint-imports)
+
+messages: $(READY) ## bring the catalogues of texts up to date with the code; then translate what is new in src/overstap/language/*.po
+	@mkdir -p var
+	$(call quietly,pybabel extract,$(BIN)/pybabel extract --no-default-keywords --keywords "lazy_gettext lazy_ngettext:1$(COMMA)2" \
+		--add-location file --sort-by-file --no-wrap --project Overstap --output-file var/overstap.pot src)
+	$(call quietly,pybabel update,$(BIN)/pybabel update --input-file var/overstap.pot --output-file src/overstap/language/nl.po --locale nl \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap)
 
 lock: $(READY) ## write requirements.lock anew; LOCK_FLAGS=--upgrade takes the newest versions
 	$(call quietly,pip-compile,$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

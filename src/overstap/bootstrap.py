@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
@@ -11,11 +12,13 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
-from overstap.app.service import Service
+from overstap.app.service import WORKFLOWS, Service
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
-from overstap.domain.eligibility import Limits
+from overstap.domain.case import Limits
+from overstap.domain.change import Route
+from overstap.domain.locks import CREDIT_CHECK
 from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
@@ -29,7 +32,7 @@ from overstap.store.ledger import DatabaseBooks
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
-from overstap.workflow.files import load_library
+from overstap.workflow.files import Library, load_library
 
 __all__ = ["App", "DatabaseStatus", "database_status", "open_app", "upgrade_database"]
 
@@ -68,11 +71,15 @@ class App:
             if make_provider
             else Embedded(books, self.catalog, settings.embedded, self.clock)
         )
-        limits = Limits(wizard_users=settings.rules.wizard_users, legacy_users=settings.rules.legacy_users)
+        limits = Limits(
+            wizard_users=settings.rules.wizard_users,
+            legacy_users=settings.rules.legacy_users,
+            credit_threshold_cents=settings.rules.credit_threshold_cents,
+            credit_window=_credit_window(self.library),
+        )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
         options = StepOptions(
             limits=limits,
-            credit_threshold_cents=settings.rules.credit_threshold_cents,
             keep_old_billing=settings.rules.keep_old_billing,
             move_chunk=settings.embedded.move_chunk,
             licence_chunk=settings.embedded.licence_chunk,
@@ -130,6 +137,14 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _credit_window(library: Library) -> timedelta:
+    """How long a credit check may take: as the newest workflow says (rules.md R34)."""
+    deadline = library.latest(WORKFLOWS[Route.WIZARD]).states[CREDIT_CHECK].deadline
+    if deadline is None:  # the lint rules this out: the state waits for signals
+        raise ValueError(f"{CREDIT_CHECK} has no deadline")
+    return deadline.after
 
 
 def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:

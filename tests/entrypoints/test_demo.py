@@ -148,6 +148,6 @@ def test_the_demo_shows_every_ending_and_finds_no_breach(tmp_path: Path) -> None
     for words in (
         "completed", "escalated and recovered  Harbour Logistics", "expired after two weeks  Van Dijk Advocaten",
         "credit declined          Stichting Het Anker", "rolled back              Lakeside Clinic",
-        "refused                  Tuincentrum Groen: 2 users need a valid licence", "no breach",
+        "refused                  Tuincentrum Groen: Licence conflict: two users need valid licences", "no breach",
     ):  # fmt: skip
         assert words in summary

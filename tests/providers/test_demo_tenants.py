@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 
 from overstap.app.catalog_file import load_catalog
+from overstap.domain.case import Limits
 from overstap.domain.change import PlanChange
 from overstap.domain.credit import monthly_cost, needs_credit_check
-from overstap.domain.eligibility import Limits, check
-from overstap.domain.findings import blockers
+from overstap.domain.eligibility import check
 from overstap.domain.tenant import PaymentMethod, Subscription, Tenant
 from overstap.providers.graph_export import TenantExport, read_export
 
@@ -109,7 +109,7 @@ def test_a_demo_tenant_is_as_its_story_needs_it(story: Story) -> None:
 
     assert (story.source, story.users, story.seats) == (held.plan, held.assigned, held.seats)
     assert (story.locale, story.payment) == (tenant.locale, held.payment_method)
-    assert story.refused == [finding.code for finding in blockers(check(tenant, order, CATALOG, Limits()))]
+    assert story.refused == [finding.code for finding in check(tenant, order, CATALOG, Limits()).blockers]
 
 
 @pytest.mark.parametrize(("slug", "target"), [(story.slug, story.target) for story in TENANTS])

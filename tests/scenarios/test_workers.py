@@ -17,7 +17,7 @@ LEASE = "60s"
 def lead_to(world: World, worker: Worker, run: str, state: str, step: str) -> None:
     """Let a worker claim the run and go on until it is about to do a step of a state."""
     names = world.app.library.latest("plan_change").states[state].steps
-    while (world.state(run), names[world.run(run).step]) != (state, step):
+    while (world.state(run), world.run(run).step) != (state, names.index(step)):
         worker.round()
     if not worker.claims:
         worker.claim()

@@ -12,7 +12,8 @@ import pytest
 
 from overstap.app.catalog_file import load_catalog
 from overstap.clock import VirtualClock
-from overstap.domain.eligibility import Limits
+from overstap.domain.case import Limits
+from overstap.domain.findings import Finding, blockers
 from overstap.errors import ProviderRefused, ProviderTimeout
 from overstap.providers.embedded import Embedded
 from overstap.providers.graph_export import read_export
@@ -47,7 +48,7 @@ class Bench:
     effect_key: str = ""
 
     def __post_init__(self) -> None:
-        chosen = {"limits": Limits(), "credit_threshold_cents": 250_000, "keep_old_billing": False}
+        chosen = {"limits": Limits(), "keep_old_billing": False}
         chosen |= {"move_chunk": 10, "licence_chunk": 10, **self.options}
         self.steps = registry(self.provider, CATALOG, StepOptions(**chosen))
 
@@ -139,7 +140,7 @@ def test_every_step_names_its_events(bench: Callable[..., Bench]) -> None:
 
 def test_a_change_goes_from_order_to_end(bench: Callable[..., Bench]) -> None:
     office = bench()
-    assert Done(None, {"users": 24}) == office.call("check_preconditions")
+    assert Done(None, {"catalog_version": 1, "users": 24}) == office.call("check_preconditions")
     ordered = office.call("place_order")
     assert isinstance(ordered, Done)
     assert ("order_accepted", None) == (ordered.event, ordered.data["credit_reason"])
@@ -154,7 +155,8 @@ def test_a_change_that_is_not_allowed_any_more_ends_before_it_begins(bench: Call
     outcome = bench("tuincentrum-groen").call("check_preconditions")
     assert isinstance(outcome, Done)
     assert "not_eligible" == outcome.event
-    assert ["licence_conflict"] == [finding["code"] for finding in outcome.data["findings"]]
+    found = [Finding.from_data(one) for one in outcome.data["findings"]]
+    assert ["licence_conflict"] == [finding.code for finding in blockers(found)]
 
 
 def test_a_change_of_something_that_is_gone_stops(bench: Callable[..., Bench]) -> None:

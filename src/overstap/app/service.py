@@ -10,13 +10,15 @@ from typing import Any, Protocol
 from ulid import ULID
 
 from overstap.clock import Clock
+from overstap.domain.case import Limits, held_subscription
 from overstap.domain.catalog import Catalog
-from overstap.domain.change import PlanChange
-from overstap.domain.eligibility import Limits, ensure_eligible
+from overstap.domain.change import PlanChange, Route
+from overstap.domain.eligibility import ensure_eligible
 from overstap.domain.findings import NotEligible
 from overstap.domain.ports import Provider
 from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
+from overstap.language import language
 from overstap.providers.graph_export import TenantExport
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import ActiveChange, Runs, StoredRun
@@ -24,7 +26,8 @@ from overstap.workflow.decide import Signal, awaits_sometime, submit
 from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry
 
-PLAN_CHANGE = "plan_change"
+WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
+"""What carries a change, by the way it goes."""
 _NO_IMPORT = frozenset({"commerce", "licence"})
 
 
@@ -63,11 +66,14 @@ class Service:
         self._limits = limits
         self._clock = clock
 
-    def submit(self, change: PlanChange, *, key: str | None = None, actor: str = "operator") -> tuple[StoredRun, bool]:
-        """Order a plan change.
+    def submit(
+        self, change: PlanChange, *, key: str | None = None, actor: str = "operator", locale: str | None = None
+    ) -> tuple[StoredRun, bool]:
+        """Order a plan change, the way that its route says.
 
         Args:
             key: the idempotency key: the same key with the same change gives the same run again.
+            locale: of a refusal's sentences; None takes the tenant's.
 
         Returns:
             The run, and whether it is new.
@@ -84,23 +90,23 @@ class Service:
         if known is not None:
             return known, False
         try:
-            return self._submit(change, key, actor), True
+            return self._submit(change, key, actor, locale), True
         except (Conflict, NotEligible, NotFound):
             known = self._submitted_before(change, key)  # the same key meanwhile may be why
             if known is None:
                 raise
             return known, False
 
-    def _submit(self, change: PlanChange, key: str | None, actor: str) -> StoredRun:
+    def _submit(self, change: PlanChange, key: str | None, actor: str, locale: str | None) -> StoredRun:
         tenant = self._provider.tenant(change.tenant_id)
         change, order = self._resolve(change, tenant)
         active = self._runs.active(change.tenant_id)
         if active is not None:
             raise ActiveChange(change.tenant_id, active.run.id)
-        ensure_eligible(tenant, change, self._catalog, self._limits)
+        ensure_eligible(tenant, change, self._catalog, self._limits, language(locale or tenant.locale))
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
-        decision = submit(self._library.latest(PLAN_CHANGE), run_id, change.tenant_id, order, actor, now)
+        decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)
         self._runs.insert(decision, key)
         return self._runs.get(run_id)
 
@@ -201,20 +207,21 @@ class Service:
 
     def _resolve(self, change: PlanChange, tenant: Tenant) -> tuple[PlanChange, dict[str, Any]]:
         """The change with everything it left open filled in from its source, and the order to submit."""
-        source = tenant.subscription(change.subscription_id)
-        if source is None:
-            held = ", ".join(one.id for one in tenant.subscriptions) or "none"
-            raise NotFound(f"{tenant.name} has no subscription {change.subscription_id!r}; it has {held}.")
-        target = self._catalog.plan(change.target_plan)
+        source, target = (
+            held_subscription(tenant, change.subscription_id),
+            self._catalog.plan(change.target_plan),
+        )
         change = replace(
             change,
             seats=source.seats if change.seats is None else change.seats,
             payment_method=change.payment_method or source.payment_method,
             billing_frequency=change.billing_frequency or source.billing_frequency,
+            acknowledged=bool(change.acknowledged),
         )
         order = change.to_dict() | {
             "tenant_name": tenant.name,
             "source_plan": source.plan,
+            "kind": source.plan and str(self._catalog.kind(source.plan, target.id)),
             "target_sku_id": target.sku.id,
             "target_sku_part_number": target.sku.part_number,
             "catalog_version": self._catalog.version,

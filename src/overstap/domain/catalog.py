@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from overstap.domain.reading import Count, Guid, Text, place, read_model
 from overstap.errors import BadInput, NotFound
@@ -76,11 +76,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A change that the wizard offers (rules.md §H); `closed` says why it is closed, None while it is open."""
+    """A change that the wizard offers (rules.md §H).
+
+    Attributes:
+        closed: why it is closed, by locale; None while it is open.
+    """
 
     source: str
     target: str
-    closed: str | None = None
+    closed: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Catalog:
         plans = {plan.id: _plan(plan) for plan in given.plans}
         by_sku = {plan.sku.part_number.casefold(): plan for plan in plans.values()}
         by_sku |= {plan.sku.id: plan for plan in plans.values()}
-        pairs = {(pair.source, pair.target): Pair(pair.source, pair.target, pair.closed) for pair in given.pairs}
+        pairs = {(pair.source, pair.target): _pair(pair) for pair in given.pairs}
         families = tuple(Family(known.id, known.name_en, known.name_nl) for known in given.families)
         return cls(given.version, given.currency, families, plans, pairs, by_sku)
 
@@ -182,10 +186,19 @@ class _PlanEntry(_Strict):
     seat_limit: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
+class _Reason(_Strict):
+    nl: Text
+    en: Text
+
+
+def _in_each_language(value: object) -> object:
+    return dict.fromkeys(_Reason.model_fields, value) if isinstance(value, str) else value
+
+
 class _PairEntry(_Strict):
     source: Text = Field(alias="from")
     target: Text = Field(alias="to")
-    closed: Text | None = None
+    closed: Annotated[_Reason | None, BeforeValidator(_in_each_language)] = None
 
 
 class _CatalogFile(_Strict):
@@ -208,6 +221,10 @@ def _plan(given: _PlanEntry) -> Plan:
         monthly_cents=given.monthly_cents,
         seat_limit=given.seat_limit,
     )
+
+
+def _pair(given: _PairEntry) -> Pair:
+    return Pair(given.source, given.target, given.closed.model_dump() if given.closed else None)
 
 
 def _contradiction(given: _CatalogFile) -> str | None:

@@ -1,22 +1,36 @@
-"""The order: from this subscription to that plan, so many seats, paid so."""
+"""The order: from this subscription to that plan, so many seats, paid so, and which way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from overstap.domain.tenant import BillingFrequency, PaymentMethod
 
 
+class Route(StrEnum):
+    """Which way a change can go (rules.md R5, R47)."""
+
+    WIZARD = "wizard"
+    """By itself, as the pairs of the catalog allow it."""
+    MANUAL = "manual"
+    """Step by step, some of them done by people."""
+    NONE = "none"
+    """Not at all, as things stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """What a tenant's admin or an operator orders.
+    """What a tenant's admin or an operator orders, or asks about.
 
     Attributes:
         seats: places of the new plan; None keeps the number of the source.
         payment_method: None keeps the one of the source.
         billing_frequency: None keeps the one of the source.
         acting_upn: the tenant's admin who orders; None when an operator does.
+        route: which way it is to go: the wizard's, or the manual one (rules.md R47).
+        acknowledged: that there is no way back to another family (rules.md R48); None when that is not asked yet.
     """
 
     tenant_id: str
@@ -26,6 +40,8 @@ class PlanChange:
     payment_method: PaymentMethod | None = None
     billing_frequency: BillingFrequency | None = None
     acting_upn: str | None = None
+    route: Route = Route.WIZARD
+    acknowledged: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The order as plain JSON values."""
@@ -37,6 +53,8 @@ class PlanChange:
             "payment_method": self.payment_method and str(self.payment_method),
             "billing_frequency": self.billing_frequency and str(self.billing_frequency),
             "acting_upn": self.acting_upn,
+            "route": str(self.route),
+            "acknowledged": self.acknowledged,
         }
 
     @classmethod
@@ -51,4 +69,6 @@ class PlanChange:
             payment_method=PaymentMethod(payment) if payment else None,
             billing_frequency=BillingFrequency(billing) if billing else None,
             acting_upn=values.get("acting_upn"),
+            route=Route(values.get("route", Route.WIZARD)),
+            acknowledged=values.get("acknowledged"),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from overstap.domain.sentences import ENGLISH
+from overstap.domain.sentences import SENTENCES, WIZARD_ONLY, spoken
 from overstap.errors import Refused
+from overstap.language import Language
 
 
 class Severity(StrEnum):
@@ -25,38 +26,67 @@ class Finding:
     Attributes:
         code: names the finding for programs, e.g. `licence_conflict`.
         rule: its number in rules.md, e.g. `R8`.
-        params: JSON values that the sentence is made with.
+        params: JSON values that the sentence is made with; a name in several languages is a mapping from each to it.
+        href: the page of the portal where something can be done about it.
     """
 
     code: str
     rule: str
     severity: Severity
     params: Mapping[str, Any] = field(default_factory=dict)
+    href: str = ""
 
     @property
-    def sentence(self) -> str:
-        """What is wrong and what to do about it, in English."""
-        return ENGLISH[self.code].fill(self.params)
+    def wizard_only(self) -> bool:
+        """Whether the manual way gets round it (rules.md R5, R47)."""
+        return self.code in WIZARD_ONLY
 
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as plain JSON values, its sentence included."""
+    def sentence(self, language: Language) -> str:
+        """What is so, in one sentence."""
+        return language.say(SENTENCES[self.code].sentence, **spoken(self.params))
+
+    def advice(self, language: Language) -> str:
+        """What to do about it, in one sentence."""
+        return language.say(SENTENCES[self.code].advice, **spoken(self.params))
+
+    def to_dict(self, language: Language) -> dict[str, Any]:
+        """The finding as plain JSON values, told in one language."""
         return {
             "code": self.code,
             "rule": self.rule,
             "severity": str(self.severity),
             "params": dict(self.params),
-            "sentence": self.sentence,
+            "sentence": self.sentence(language),
+            "advice": self.advice(language),
+            "href": self.href,
         }
 
+    def to_data(self) -> dict[str, Any]:
+        """The finding as plain JSON values without words: whoever reads them later chooses the language."""
+        return {
+            "code": self.code,
+            "rule": self.rule,
+            "severity": str(self.severity),
+            "params": dict(self.params),
+            "href": self.href,
+        }
 
-def blocker(code: str, rule: str, **params: Any) -> Finding:
+    @classmethod
+    def from_data(cls, values: Mapping[str, Any]) -> Self:
+        """The finding back from what `to_data` gave."""
+        return cls(
+            values["code"], values["rule"], Severity(values["severity"]), values["params"], values.get("href", "")
+        )
+
+
+def blocker(code: str, rule: str, href: str, **params: Any) -> Finding:
     """A finding that stops the change."""
-    return Finding(code, rule, Severity.BLOCKER, params)
+    return Finding(code, rule, Severity.BLOCKER, params, href)
 
 
-def warning(code: str, rule: str, **params: Any) -> Finding:
+def warning(code: str, rule: str, href: str, **params: Any) -> Finding:
     """A finding that the customer should know before the change."""
-    return Finding(code, rule, Severity.WARNING, params)
+    return Finding(code, rule, Severity.WARNING, params, href)
 
 
 def blockers(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -64,13 +94,20 @@ def blockers(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity is Severity.BLOCKER)
 
 
+def told(findings: Iterable[Finding], language: Language) -> str:
+    """Each finding on a line of its own: what is so, and what to do."""
+    return "\n".join(f"{finding.sentence(language)} {finding.advice(language)}" for finding in findings)
+
+
 class NotEligible(Refused):
-    """The change is refused by the rules; its text has the sentence of each blocker on a line of its own.
+    """The change is refused by the rules; its text has each blocker on a line of its own.
 
     Args:
         findings: all that the rules said, warnings too.
+        language: in which the text is told.
     """
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(self, findings: Iterable[Finding], language: Language) -> None:
         self.findings = tuple(findings)
-        super().__init__("\n".join(finding.sentence for finding in blockers(self.findings)))
+        self.language = language
+        super().__init__(told(blockers(self.findings), language))

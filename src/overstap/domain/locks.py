@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 COMMERCE = "commerce"
@@ -12,12 +14,15 @@ PORTAL = "portal"
 LICENCE = "licence"
 """Assignments of licences from outside (R17)."""
 
+CREDIT_CHECK = "credit_check"
+"""The state in which an order waits for the credit bureau, in each workflow that orders (rules.md §E)."""
+
 _NONE: frozenset[str] = frozenset()
 _ALL = frozenset({COMMERCE, PORTAL, LICENCE})
 
 LOCKS_BY_STATE: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "credit_check": frozenset({COMMERCE}),
+        CREDIT_CHECK: frozenset({COMMERCE}),
         "migrating": _ALL,
         "escalated": _ALL,
         "licenses_reassigned": _ALL,
@@ -27,3 +32,19 @@ LOCKS_BY_STATE: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 """The locks of a tenant in each state of its active run that J5 names; in others the workflow file decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A tenant's run that has not ended.
+
+    Attributes:
+        workflow, version: the definition that says what its state locks.
+        until: the deadline of its state, None when that has none.
+    """
+
+    run_id: str
+    workflow: str
+    version: int
+    state: str
+    until: datetime | None

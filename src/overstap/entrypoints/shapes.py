@@ -122,8 +122,8 @@ def plan(given: Plan) -> Json:
 
 def pair(given: Pair) -> Json:
     """A change that the catalog allows; `closed` only where it is closed."""
-    shape = {"from": given.source, "to": given.target}
-    return {**shape, "closed": given.closed} if given.closed else shape
+    shape: Json = {"from": given.source, "to": given.target}
+    return {**shape, "closed": dict(given.closed)} if given.closed else shape
 
 
 def worker(record: WorkerRecord) -> Json:

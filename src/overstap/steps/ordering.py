@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from overstap.domain.case import Limits
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange
 from overstap.domain.credit import monthly_cost, needs_credit_check
-from overstap.domain.eligibility import Limits, check
-from overstap.domain.findings import blockers
+from overstap.domain.eligibility import check
 from overstap.domain.ports import Provider
 from overstap.errors import NotFound
 from overstap.workflow.outcome import Done, Outcome, StepContext, Stop, Wait
 
 
 def check_preconditions(provider: Provider, catalog: Catalog, limits: Limits, context: StepContext) -> Outcome:
-    """Ask all rules again, on the facts as they are now; remembers in `users` how many are to move."""
+    """Ask all rules again, on the facts as they are now, before anything is done and before anything moves (R5 to R12).
+
+    Remembers in `users` how many are to move, and by which edition of the catalog was judged.
+    """
     change = PlanChange.from_dict(dict(context.input))
     try:
-        findings = check(provider.tenant(context.tenant_id), change, catalog, limits)
+        answer = check(provider.tenant(context.tenant_id), change, catalog, limits)
     except NotFound as error:
         return Stop(str(error))
-    if blockers(findings):
-        return Done("not_eligible", {"findings": [finding.to_dict() for finding in findings]})
-    return Done(data={"users": len(provider.holders(context.tenant_id, change.subscription_id))})
+    judged = {"catalog_version": catalog.version}
+    if not answer.allowed:
+        return Done("not_eligible", {**judged, "findings": [finding.to_data() for finding in answer.findings]})
+    return Done(data={**judged, "users": len(provider.holders(context.tenant_id, change.subscription_id))})
 
 
 def place_order(
-    provider: Provider, catalog: Catalog, context: StepContext, *, threshold_cents: int, keep_old_billing: bool
+    provider: Provider, catalog: Catalog, limits: Limits, context: StepContext, *, keep_old_billing: bool
 ) -> Outcome:
     """Order the new plan; what the change leaves open is as it is for the source (R18, R33)."""
     change = PlanChange.from_dict(dict(context.input))
@@ -48,7 +52,7 @@ def place_order(
     }
     order = context.effect("place_order", request)
     cost = monthly_cost(plan, seats)
-    reason = needs_credit_check(payment_method, cost, threshold_cents)
+    reason = needs_credit_check(payment_method, cost, limits.credit_threshold_cents)
     learned = {
         "order_id": order["order_id"],
         "target_subscription_id": order["target_subscription_id"],

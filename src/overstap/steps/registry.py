@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from overstap.domain.case import Limits
 from overstap.domain.catalog import Catalog
-from overstap.domain.eligibility import Limits
 from overstap.domain.ports import Provider
 from overstap.steps import migration, ordering, rollback
 from overstap.workflow.outcome import Outcome, Step, StepContext
@@ -36,13 +36,11 @@ class StepOptions:
 
     Attributes:
         limits: of the rules.
-        credit_threshold_cents: the monthly cost from which credit is checked (R33).
         keep_old_billing: the old subscription is billed until the new one is (R19).
         move_chunk, licence_chunk: users per effect.
     """
 
     limits: Limits
-    credit_threshold_cents: int
     keep_old_billing: bool
     move_chunk: int
     licence_chunk: int
@@ -55,7 +53,7 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         ordering.place_order,
         provider,
         catalog,
-        threshold_cents=options.credit_threshold_cents,
+        options.limits,
         keep_old_billing=options.keep_old_billing,
     )
     calls: dict[str, Callable[[StepContext], Outcome]] = {

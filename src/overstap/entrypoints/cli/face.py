@@ -31,6 +31,9 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="a file of settings (or OVERSTAP_CONFIG)")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.")]
+LocaleOption = Annotated[
+    str | None, typer.Option("--locale", metavar="nl|en", help="The language of sentences; the tenant's if left out.")
+]
 
 _WIDE = 200
 _GENERAL = "overstap.general"

@@ -119,7 +119,7 @@ def _report(error: OverstapError, *, as_json: bool) -> None:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
         body: dict[str, object] = {"code": code, "message": str(error)}
         if isinstance(error, NotEligible):
-            body["findings"] = [finding.to_dict() for finding in error.findings]
+            body["findings"] = [finding.to_dict(error.language) for finding in error.findings]
         Face.json({"error": body})
 
 

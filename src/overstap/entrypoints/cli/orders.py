@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from overstap.domain.change import PlanChange
+from overstap.domain.change import PlanChange, Route
 from overstap.domain.tenant import BillingFrequency, PaymentMethod
 from overstap.entrypoints import shapes, words
-from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
+from overstap.entrypoints.cli.face import Face, JsonFlag, LocaleOption, command, find_tenant, run_id, whole
 
 
 def operator() -> str:
@@ -38,6 +38,13 @@ def submit(
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="The same key again gives the same run, never a second one.")
     ] = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="The manual way, for what the wizard does not do: people do some steps.")
+    ] = False,
+    acknowledged: Annotated[
+        bool, typer.Option("--acknowledge", help="You know that there is no way back from another family.")
+    ] = False,
+    locale: LocaleOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Order a plan change."""
@@ -50,9 +57,11 @@ def submit(
             payment_method=payment,
             billing_frequency=billing,
             acting_upn=acting_upn,
+            route=Route.MANUAL if manual else Route.WIZARD,
+            acknowledged=acknowledged,
         )
         actor = f"admin:{acting_upn}" if acting_upn else operator()
-        stored, is_new = app.service.submit(change, key=key, actor=actor)
+        stored, is_new = app.service.submit(change, key=key, actor=actor, locale=locale)
         if as_json:
             face.json(whole(app, stored))
             return

@@ -76,9 +76,11 @@ class Play:
         for order, tenant in self.script.orders:
             bought = self.app.service.tenant(tenant.id)
             source = next(held for held in bought.subscriptions if held.plan is not None)
-            change = PlanChange(tenant.id, source.id, order.to)
+            change = PlanChange(tenant.id, source.id, order.to, acknowledged=order.acknowledged)
             try:
-                stored, _ = self.app.service.submit(change, key=f"demo:{order.tenant}", actor="operator:demo")
+                stored, _ = self.app.service.submit(
+                    change, key=f"demo:{order.tenant}", actor="operator:demo", locale="en"
+                )
             except OverstapError as error:
                 self.refused[tenant.name] = str(error)
                 self.screen.line(f"{tenant.name}: refused. {error}")

@@ -36,6 +36,7 @@ class Order(_Entry):
 
     tenant: str
     to: str
+    acknowledged: bool = False
 
 
 class _File(_Entry):

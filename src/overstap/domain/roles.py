@@ -1,0 +1,28 @@
+"""Who may change a tenant's subscriptions (rules.md R3)."""
+
+from __future__ import annotations
+
+from overstap.domain.tenant import AdminRole, Tenant
+
+SMALL_BUSINESS = "small-business"
+_RANK = {AdminRole.ADMIN: 1, AdminRole.GLOBAL_ADMIN: 2}
+
+
+def needed_role(family: str | None) -> AdminRole:
+    """The least role that may change a subscription of this family (rules.md R3).
+
+    Args:
+        family: None for a plan that the catalog does not know.
+    """
+    return AdminRole.ADMIN if family == SMALL_BUSINESS else AdminRole.GLOBAL_ADMIN
+
+
+def role_of(tenant: Tenant, upn: str) -> AdminRole | None:
+    """The highest role that a person has in a tenant, None for who is no administrator; letter case does not matter."""
+    roles = [admin.role for admin in tenant.admins if admin.upn.casefold() == upn.strip().casefold()]
+    return max(roles, key=_RANK.__getitem__, default=None)
+
+
+def suffices(role: AdminRole, needed: AdminRole) -> bool:
+    """Whether a role may do what takes another one."""
+    return _RANK[role] >= _RANK[needed]
