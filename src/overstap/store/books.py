@@ -135,6 +135,10 @@ class BooksReader:
         row = self._row(select(OPERATION).where(OPERATION.c.key == key))
         return _operation(row) if row else None
 
+    def operations(self, tenant_id: str, operation: str) -> list[Operation]:
+        query = select(OPERATION).where(OPERATION.c.tenant_id == tenant_id, OPERATION.c.operation == operation)
+        return [_operation(row) for row in self._rows(query.order_by(OPERATION.c.at, OPERATION.c.key))]
+
     def under_way(self, tenant_id: str) -> list[Operation]:
         query = select(OPERATION).where(OPERATION.c.tenant_id == tenant_id, OPERATION.c.finished_at.is_(None))
         return [_operation(row) for row in self._rows(query.order_by(OPERATION.c.at, OPERATION.c.key))]

@@ -68,6 +68,9 @@ class Reader(Protocol):
     def operation(self, key: str) -> Operation | None:
         """The operation that was done under a key."""
 
+    def operations(self, tenant_id: str, operation: str) -> Sequence[Operation]:
+        """The tenant's operations of one kind, oldest first."""
+
     def under_way(self, tenant_id: str) -> Sequence[Operation]:
         """The tenant's operations whose work is not finished, oldest first."""
 
@@ -90,6 +93,12 @@ class Ledger(Reader, Protocol):
         admins: Sequence[Admin],
     ) -> None:
         """Replace a tenant's users (`id`, `upn`, `display_name`), domains, services and admins."""
+
+    def put_domain(self, tenant_id: str, domain: Domain) -> None:
+        """Add a domain, or bring it up to date."""
+
+    def drop_domains(self, tenant_id: str, names: Sequence[str]) -> None:
+        """Remove domains."""
 
     def put_purchase(self, tenant_id: str, purchase: Purchase) -> None:
         """Add a subscription, or bring it up to date."""
