@@ -23,6 +23,12 @@ def role_of(tenant: Tenant, upn: str) -> AdminRole | None:
     return max(roles, key=_RANK.__getitem__, default=None)
 
 
+def may_change(tenant: Tenant, family: str | None) -> tuple[str, ...]:
+    """Who of a tenant's administrators may change a subscription of this family, sorted (rules.md R3)."""
+    needed = needed_role(family)
+    return tuple(sorted({admin.upn for admin in tenant.admins if suffices(admin.role, needed)}))
+
+
 def suffices(role: AdminRole, needed: AdminRole) -> bool:
     """Whether a role may do what takes another one."""
     return _RANK[role] >= _RANK[needed]
