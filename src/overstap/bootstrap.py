@@ -13,6 +13,7 @@ import structlog
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
 from overstap.app.service import WORKFLOWS, Service
+from overstap.app.tasks import Tasks
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -29,6 +30,7 @@ from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.questions import Questions
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -78,11 +80,13 @@ class App:
             credit_window=_credit_window(self.library),
         )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.tasks = Tasks(Questions(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
             move_chunk=settings.embedded.move_chunk,
             licence_chunk=settings.embedded.licence_chunk,
+            remind_after=settings.tasks.remind_after,
         )
         self.steps = registry(self.provider, self.catalog, options)
         for definition in self.library.all():

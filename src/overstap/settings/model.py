@@ -84,6 +84,12 @@ class RulesSettings(_Section):
         return int(self.credit_threshold * 100)
 
 
+class TaskSettings(_Section):
+    """How people are asked to do what the manual way needs of them."""
+
+    remind_after: PositiveDuration = timedelta(days=7)
+
+
 class Fault(_Section):
     """Something that goes wrong at the embedded provider, for demos and tests.
 
@@ -163,6 +169,7 @@ class Settings(BaseSettings):
     demo_dir: ShippedPath = None
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
+    tasks: TaskSettings = TaskSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     logs: LogSettings = LogSettings()
 

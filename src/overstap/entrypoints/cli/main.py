@@ -16,7 +16,7 @@ import typer
 
 from overstap import __version__
 from overstap.domain.findings import NotEligible
-from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tenants, workflow
+from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tasks, tenants, workflow
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
 from overstap.errors import OverstapError
 
@@ -56,6 +56,7 @@ def _show_version() -> None:
 
 orders.add_to(app)
 runs.add_to(app)
+tasks.add_to(app)
 tenants.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
