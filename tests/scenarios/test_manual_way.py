@@ -278,6 +278,45 @@ def test_a_cancel_before_the_order_touches_nothing(world: World, state: str) -> 
     assert THERE == domains(world)
 
 
+@pytest.mark.rule("R46")
+def test_a_cancel_before_any_worker_looked_asks_nobody_for_anything(world: World) -> None:
+    run = order(world)
+
+    world.signal(run, "cancel")
+    world.work()
+
+    assert ["submitted", "cancelled"] == world.path(run)
+    assert [] == world.operations("acme")
+
+
+@pytest.mark.rule("R49")
+def test_a_provider_that_takes_no_orders_for_a_day_brings_the_domains_back(make_world: MakeWorld) -> None:
+    world = make_world(faults={"operation": "place_order", "kind": "fails", "lasting": "2d"})
+    run = order(world)
+    bring(world, run, "buying")
+
+    world.run_for("23h59m")
+    assert "buying" == world.state(run)
+    assert OFF == domains(world)
+    world.run_for("1m")
+
+    assert [*PREPARATION, "rolling_back", "failed"] == world.path(run)
+    assert "order_overdue" in [entry.event for entry in world.journal(run)]
+    assert THERE == domains(world)
+
+
+@pytest.mark.rule("R32")
+def test_a_migration_that_takes_too_long_is_escalated_and_gets_there(make_world: MakeWorld) -> None:
+    world = make_world(faults={"operation": "move_users", "kind": "fails", "lasting": "70m"})
+    run = order(world)
+    bring(world, run, "migrating")
+
+    world.run_for("2h")
+    bring(world, run, "completed")
+
+    assert [*PREPARATION, "migrating", "escalated", *WHOLE_WAY[7:]] == world.path(run)
+
+
 @pytest.mark.rule("R46", "J4")
 def test_once_the_old_subscription_is_closed_nothing_can_be_cancelled(world: World) -> None:
     run = order(world)

@@ -133,6 +133,10 @@ def test_an_open_task_tells_whose_turn_it_is_and_until_when(world: World, run: s
     assert [] == world.app.tasks.open("another")
 
 
+def test_a_run_of_a_workflow_that_is_not_here_has_no_task(world: World, run: str) -> None:
+    assert world.app.tasks.of(replace(world.run(run), version=99)) is None
+
+
 def test_a_task_is_open_before_anybody_was_told_of_it(world: World) -> None:
     run = world.submit(world.tenant(), "midsize", route=Route.MANUAL)
     worker = world.worker("ann")

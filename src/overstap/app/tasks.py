@@ -23,7 +23,6 @@ from overstap.steps import TASK_STEPS
 from overstap.store.questions import Questions
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.decide import Signal
-from overstap.workflow.definition import Definition
 from overstap.workflow.files import Library
 from overstap.workflow.run import Run
 from overstap.workflow.spec import StateSpec
@@ -93,8 +92,11 @@ class Tasks:
         return [task for task in found if task is not None]
 
     def of(self, run: Run) -> Task | None:
-        """What a run asks of somebody now, None when it asks nothing."""
-        spec = self._definition(run).states[run.state]
+        """What a run asks of somebody now, None when it asks nothing or follows a workflow that is not here."""
+        try:
+            spec = self._state(run)
+        except NotFound:
+            return None
         step = _asks(spec)
         if step is None or run.deadline_at is None:
             return None
@@ -155,8 +157,7 @@ class Tasks:
         now = self._clock.now()
         answer = Signal(id=str(ULID.from_datetime(now)), event=event, reason=note, actor=f"admin:{person}", at=now)
         run = task.run
-        rivals = self._definition(run).states[run.state].signals
-        self._questions.answer(run.id, answer, visit=run.visit, rivals=rivals)
+        self._questions.answer(run.id, answer, visit=run.visit, rivals=self._state(run).signals)
         return self._runs.get(run.id)
 
     def _person(self, task: Task, upn: str, locale: str | None) -> str:
@@ -169,8 +170,8 @@ class Tasks:
         finding = blocker(code, "R3", links.ADMINS, upn=upn.strip(), needed=str(task.needed))
         raise NotEligible([finding], language(locale or task.locale))
 
-    def _definition(self, run: Run) -> Definition:
-        return self._library.get(run.workflow, run.version)
+    def _state(self, run: Run) -> StateSpec:
+        return self._library.get(run.workflow, run.version).states[run.state]
 
     def _instead(self, run: Run, task: Task | None) -> str:
         if task is not None:
