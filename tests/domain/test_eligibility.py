@@ -83,16 +83,23 @@ def codes(findings: tuple[Finding, ...]) -> list[str]:
     return [finding.code for finding in findings]
 
 
+def laws(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pytest.MarkDecorator:
+    """A table in which each row is marked with the rule that its law begins with."""
+    marked = [pytest.param(*row, marks=pytest.mark.rule(row[0].partition(":")[0]), id=row[0]) for row in rows]
+    return pytest.mark.parametrize(names, marked)
+
+
 def test_a_change_that_breaks_no_rule_has_no_finding() -> None:
     assert ask() == ()
 
 
+@pytest.mark.rule("R5")
 @pytest.mark.parametrize(("source", "target"), list(CATALOG.pairs))
 def test_every_listed_pair_passes_for_a_tenant_without_custom_domain(source: str, target: str) -> None:
     assert blockers(ask(target, held=subscription(source))) == ()
 
 
-@pytest.mark.parametrize(
+@laws(
     ("law", "held", "facts", "found"),
     [
         ("R2: 300 holders pass", {"assigned": 300, "seats": 300}, {}, []),
@@ -129,6 +136,7 @@ def test_a_rule_finds(law: str, held: dict[str, Any], facts: dict[str, Any], fou
     assert found == codes(ask(held=subscription(**held), **facts)), law
 
 
+@pytest.mark.rule("R11")
 @pytest.mark.parametrize(
     ("law", "legacy", "assigned", "found"),
     [
@@ -145,6 +153,7 @@ def test_r11_a_small_business_plan_from_before_the_upgrade(
     assert found == codes(ask("small-business-premium", held=held)), law
 
 
+@pytest.mark.rule("R12", "R20", "R48")
 @pytest.mark.parametrize(
     ("source", "target", "found"),
     [
@@ -160,6 +169,7 @@ def test_r12_a_custom_domain_blocks_the_way_out_of_small_business(source: str, t
     assert found == codes(ask(target, held=subscription(source), domains=CUSTOM))
 
 
+@pytest.mark.rule("R3")
 @pytest.mark.parametrize(
     ("source", "upn", "found"),
     [
@@ -183,6 +193,7 @@ def test_r3_a_global_admin_orders_and_for_small_business_any_admin(
     assert found == codes(blockers(findings))
 
 
+@pytest.mark.rule("R29")
 @pytest.mark.parametrize(
     ("seats", "found"), [(None, []), (10, []), (11, []), (9, ["fewer_seats"]), (0, ["fewer_seats"])]
 )
@@ -190,6 +201,7 @@ def test_r29_seats_never_fall(seats: int | None, found: list[str]) -> None:
     assert found == codes(ask(order={"seats": seats}))
 
 
+@pytest.mark.rule("R10")
 @pytest.mark.parametrize(
     ("method", "found"),
     [
@@ -203,12 +215,14 @@ def test_r10_a_change_is_paid_by_card_or_invoice(method: PaymentMethod | None, f
     assert found == codes(ask(order={"payment_method": method}))
 
 
+@pytest.mark.rule("R5")
 @pytest.mark.parametrize("plan", ["e4", "education-a3", "education-a4"])
 def test_r5_some_plans_are_never_a_source(plan: str) -> None:
     for target in CATALOG.plans:
         assert "pair_not_listed" in codes(ask(target, held=subscription(plan)))
 
 
+@pytest.mark.rule("R5")
 def test_r5_a_pair_that_is_not_listed_names_what_is_offered() -> None:
     (finding,) = ask("k1")
 
@@ -219,12 +233,14 @@ def test_r5_a_pair_that_is_not_listed_names_what_is_offered() -> None:
     )
 
 
+@pytest.mark.rule("R5")
 def test_r5_a_source_that_the_catalog_does_not_know_is_not_listed() -> None:
     (finding,) = ask("e1", held=subscription(None, sku_part_number="FLOW_FREE"))
 
     assert (finding.code, finding.params["source"]) == ("pair_not_listed", "FLOW_FREE")
 
 
+@pytest.mark.rule("R5")
 def test_r5_a_closed_pair_blocks_and_says_why() -> None:
     pairs = {**CATALOG.pairs, ("e1", "e3"): Pair("e1", "e3", closed="E3 is sold out until May")}
 
@@ -234,6 +250,7 @@ def test_r5_a_closed_pair_blocks_and_says_why() -> None:
     assert "is closed for now: E3 is sold out until May." in finding.sentence
 
 
+@pytest.mark.rule("R48")
 def test_r48_another_family_is_a_warning_and_does_not_refuse() -> None:
     held = tenant(subscription("midsize"))
 
@@ -242,6 +259,7 @@ def test_r48_another_family_is_a_warning_and_does_not_refuse() -> None:
     assert [("no_way_back", Severity.WARNING)] == [(finding.code, finding.severity) for finding in findings]
 
 
+@pytest.mark.rule("R9")
 @pytest.mark.parametrize(
     ("assigned", "words"), [(11, "1 user needs a valid licence"), (12, "2 users need a valid licence")]
 )
