@@ -78,6 +78,7 @@ def small() -> dict[str, Any]:
     }
 
 
+@pytest.mark.rule("R5")
 def test_the_pairs_are_exactly_those_of_the_matrix(catalog: Catalog) -> None:
     matrix = {(source, target) for source, targets in MATRIX.items() for target in targets.split()}
 
@@ -85,6 +86,7 @@ def test_the_pairs_are_exactly_those_of_the_matrix(catalog: Catalog) -> None:
     assert matrix == set(catalog.pairs)
 
 
+@pytest.mark.rule("R5")
 def test_no_pair_is_closed_in_the_file_as_shipped(catalog: Catalog) -> None:
     assert [] == [pair for pair in catalog.pairs.values() if pair.closed]
 
@@ -118,6 +120,7 @@ def test_an_unknown_plan_is_answered_with_the_plans_there_are(catalog: Catalog) 
         catalog.plan("e9")
 
 
+@pytest.mark.rule("R1")
 @pytest.mark.parametrize(
     ("source", "target", "kind"),
     [
@@ -135,11 +138,13 @@ def test_r1_there_are_three_kinds_of_change(catalog: Catalog, source: str, targe
     assert kind == catalog.kind(source, target)
 
 
+@pytest.mark.rule("R24")
 def test_the_targets_of_a_plan_come_in_the_order_of_the_file(catalog: Catalog) -> None:
     assert [plan.id for plan in catalog.targets("e1")] == ["e3", "e4"]
     assert catalog.targets("e4") == ()
 
 
+@pytest.mark.rule("R24")
 def test_a_closed_pair_is_no_target_but_still_listed() -> None:
     values = small()
     values["pairs"][0]["closed"] = "sold out"
