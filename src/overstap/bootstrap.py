@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
@@ -29,6 +30,7 @@ from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.past import Past
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -78,6 +80,16 @@ class App:
             credit_window=_credit_window(self.library),
         )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.questions = Questions(
+            self.runs,
+            Past(database),
+            self.provider,
+            self.catalog,
+            self.library,
+            limits,
+            self.clock,
+            keep_old_billing=settings.rules.keep_old_billing,
+        )
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,

@@ -7,33 +7,12 @@ from typing import Any
 
 import pytest
 
+from facts import MATRIX
 from overstap.app.catalog_file import load_catalog
 from overstap.domain.catalog import Catalog, ChangeKind
 from overstap.errors import BadInput, NotFound
 
 FILE = Path(__file__).parents[2] / "config" / "catalog.toml"
-
-MATRIX = {
-    "small-business": "small-business-premium midsize e1 e3 e4",
-    "small-business-premium": "midsize e1 e3 e4",
-    "midsize": "e1 e3 e4",
-    "k1": "e1 e3 e4",
-    "k2": "e1 e3 e4",
-    "e1": "e3 e4",
-    "e3": "e4",
-    "lync-1": "e1 e3 e4",
-    "lync-2": "e1 e3 e4",
-    "lync-3": "e4",
-    "sharepoint-1": "e1 e3 e4",
-    "sharepoint-2": "e3 e4",
-    "exchange-1": "e1 e3 e4",
-    "exchange-2": "e3 e4",
-    "education-a1": "education-a2 education-a3",
-    "education-a2": "education-a3",
-    "office-online-sharepoint-1": "education-a1 education-a2 education-a3 education-a4",
-    "office-online-sharepoint-2": "education-a1 education-a2 education-a3 education-a4",
-    "exchange-kiosk": "e1 e3 e4 k1 exchange-1 exchange-2",
-}
 
 SKUS = {
     "small-business": ("LITEPACK", "bd09678e-b83c-4d3f-aaba-3dad4abd128b"),
@@ -154,7 +133,17 @@ def test_a_closed_pair_is_no_target_but_still_listed() -> None:
 
     assert catalog.targets("a") == ()
     assert pair is not None
-    assert pair.closed == "sold out"
+    assert pair.closed == {"nl": "sold out", "en": "sold out"}
+
+
+def test_a_reason_may_be_given_in_each_language() -> None:
+    values = small()
+    values["pairs"][0]["closed"] = {"nl": "uitverkocht", "en": "sold out"}
+
+    pair = Catalog.from_mapping(values).pair("a", "b")
+
+    assert pair is not None
+    assert pair.closed == {"nl": "uitverkocht", "en": "sold out"}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +154,10 @@ def test_a_closed_pair_is_no_target_but_still_listed() -> None:
         (lambda c: c["pairs"].append({"from": "a", "to": "b"}), "pairs[1]: the same is given in pairs[0] already"),
         (lambda c: c["pairs"].append({"from": "a", "to": "a"}), "pairs[1]: a plan does not change to itself"),
         (lambda c: c["pairs"][0].update(shut="x"), "pairs[0].shut: is not known here; known are closed, from, to"),
-        (lambda c: c["pairs"][0].update(closed=True), "pairs[0].closed: expected a text, found true"),
+        (
+            lambda c: c["pairs"][0].update(closed=True),
+            "pairs[0].closed: expected a text, or one for each language",
+        ),
         (lambda c: c["plans"][1].update(id="a"), "plans[1].id: the same is given in plans[0] already"),
         (lambda c: c["plans"][1].update(family="g"), "plans[1].family: no family is called 'g'; families are f"),
         (lambda c: c["plans"][1].update(sku_id="x"), "plans[1].sku_id: expected a GUID, found 'x'"),

@@ -26,6 +26,8 @@ SOURCE = "en"
 LOCALES = ("nl", SOURCE)
 _SPELLED = 12
 """Up to this number, what is counted is written as a word: `twee gebruikers`."""
+_MOMENT = "d MMM y HH:mm"
+"""How a moment is written, in CLDR's letters."""
 _ROUGHLY = 1.2
 """From so many of a unit on, a duration is told in it."""
 
@@ -80,7 +82,7 @@ class Language:
             return format_timedelta(value, threshold=_ROUGHLY, locale=self.locale)
         if isinstance(value, datetime):
             here = value.astimezone()
-            return format_datetime(here, "medium", locale=self.locale, tzinfo=here.tzinfo)
+            return format_datetime(here, _MOMENT, locale=self.locale, tzinfo=here.tzinfo)
         return format_date(value, "long", locale=self.locale)
 
     def count(self, number: int) -> str:
