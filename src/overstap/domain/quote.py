@@ -48,11 +48,13 @@ class Expected:
     Attributes:
         median, ninetieth: of those that were measured, else the document's usual time.
         measured: how many changes of the same kind they were measured from; 0 for none.
+        licences: the most that reassigning the licences usually takes of it (rules.md R31).
     """
 
     median: timedelta
     ninetieth: timedelta
     measured: int
+    licences: timedelta = USUAL_LICENCES
 
     @classmethod
     def of(cls, times: Sequence[timedelta]) -> Expected:

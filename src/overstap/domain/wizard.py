@@ -39,7 +39,7 @@ class Page:
 
 CHECKOUT = (
     Page("prepare", lazy_gettext("Prepare")),
-    Page("review", lazy_gettext("Review your order"), ("seats",)),
+    Page("review", lazy_gettext("Review"), ("seats",)),
     Page("payment", lazy_gettext("Payment"), ("payment_method", "billing_frequency")),
     Page("complete", lazy_gettext("Complete the order")),
 )

@@ -71,6 +71,7 @@ def quote(change: PlanChange, given: Quote, language: Language) -> Json:
             "median": given.expected.median.total_seconds(),
             "ninetieth": given.expected.ninetieth.total_seconds(),
             "measured": given.expected.measured,
+            "licences": given.expected.licences.total_seconds(),
         },
         "checkout": [
             {

@@ -55,6 +55,7 @@ _MEASURED = lazy_ngettext(
     "The change takes {median}, as {count} earlier change did.",
     "The change usually takes {median}, and {ninetieth} at most in nine of ten cases, as {count} earlier changes did.",
 )
+_REASSIGNING = lazy_gettext("Reassigning the licences takes less than {time} of it.")
 _LOCKED = lazy_gettext("Locked meanwhile:")
 _LOCKS = {
     "commerce": lazy_gettext("no subscription can be bought or changed"),
@@ -108,7 +109,7 @@ def tell_quote(face: Face, tenant: Tenant, offer: Quote, language: Language) -> 
     face.tell(language.say(_NEW_BEGINS, earliest=earliest, latest=latest))
     credit = _NO_CREDIT if offer.credit is None else _CREDIT[offer.credit]
     face.tell(language.say(credit, window=offer.credit_window))
-    face.tell(_duration(offer, language))
+    face.tell(f"{_duration(offer, language)} {language.say(_REASSIGNING, time=offer.expected.licences)}")
     if offer.locks:
         face.tell(language.say(_LOCKED))
     for one in offer.locks:
