@@ -10,7 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from overstap.clock import format_duration
+from overstap.domain.findings import Finding, blockers
+from overstap.language import language
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
+
+ENGLISH = language("en")
+"""What operators read."""
 
 STYLES = {
     "submitted": "white",
@@ -96,7 +101,14 @@ def waits_for(run: Run, now: datetime) -> str:
 def ended(run: Run) -> str:
     """How an ended run ended, in a few words."""
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.created_at)}"
-    return f"{run.state}{took}" + (f": {run.error}" if run.error else "")
+    found = " ".join(finding.sentence(ENGLISH) for finding in blockers(findings(run)))
+    why = run.error or found
+    return f"{run.state}{took}" + (f": {why}" if why else "")
+
+
+def findings(run: Run) -> list[Finding]:
+    """What the rules said when a run was stopped by them; empty for the others."""
+    return [Finding.from_data(data) for data in run.data.get("findings", ())]
 
 
 def line(entry: JournalEntry) -> str:
