@@ -78,7 +78,7 @@ def test_the_code_and_the_tests_name_only_rules_of_the_list(traced: dict[str, An
 
 
 def test_the_page_tells_of_the_code_and_the_tests_as_they_are(traced: dict[str, Any]) -> None:
-    assert PAGE.read_text(encoding="utf-8") == traced["page"], "docs/rules.md is out of date: run `make rules`"
+    assert PAGE.read_text(encoding="utf-8") == traced["page"], "docs/rules.md is out of date: run `make docs`"
 
 
 def test_a_module_names_rules_in_its_texts_and_comments() -> None:

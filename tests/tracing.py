@@ -25,7 +25,7 @@ Tests = Mapping[str, Counter[str]]
 HEAD = """\
 # The rules, the code and the tests
 
-Written by `make rules` from [rules.toml](rules.toml), from what the code says of itself, and from the tests' markers:
+Written by `make docs` from [rules.toml](rules.toml), from what the code says of itself, and from the tests' markers:
 do not edit it by hand.
 
 Each rule stands with the words of the source document that it comes from; *ours* is what this project decided, wholly
