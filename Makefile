@@ -15,7 +15,7 @@ quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said";
 COMMA := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint messages lock clean
+.PHONY: help demo test lint messages docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ messages: $(READY) ## bring the catalogues of texts up to date with the code; th
 		--add-location file --sort-by-file --no-wrap --project Overstap --output-file var/overstap.pot src)
 	$(call quietly,pybabel update,$(BIN)/pybabel update --input-file var/overstap.pot --output-file src/overstap/language/nl.po --locale nl \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap)
+
+docs: $(READY) ## write what is generated of the documents anew: docs/rules.md, and the options in README.md
+	@page=$$($(BIN)/python tests/tracing.py) && printf '%s\n' "$$page" > docs/rules.md
+	@$(BIN)/python tests/readme.py
 
 lock: $(READY) ## write requirements.lock anew; LOCK_FLAGS=--upgrade takes the newest versions
 	$(call quietly,pip-compile,$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

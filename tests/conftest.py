@@ -18,6 +18,7 @@ from overstap.logs import configure_logs
 from overstap.settings import LogSettings
 from overstap.store.database import Database
 from overstap.store.schema import upgrade_schema
+from rule_marks import pytest_pycollect_makeitem
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +27,8 @@ def _plain_logs() -> None:
 
 
 BACKENDS = ("sqlite", "postgresql")
+
+assert pytest_pycollect_makeitem  # a hook: pytest finds it here
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
+import readme
 from overstap.entrypoints.cli.main import app
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 _CALL = re.compile(r"^(?:\| `)?overstap ((?:[a-z]+ ?)+)", re.MULTILINE)
@@ -44,6 +46,11 @@ def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
 
     assert called
     assert set() == called - commands()
+
+
+@pytest.mark.rule("R13", "R23", "R36")
+def test_the_readme_shows_the_options_of_each_sample_tenant_as_they_are() -> None:
+    assert README.read_text(encoding="utf-8") == readme.page(), "README.md is out of date: run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

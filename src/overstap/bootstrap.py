@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.verify import Verifier, VerifyReport
@@ -24,13 +25,14 @@ from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
+from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
-from overstap.store.questions import Questions
+from overstap.store.past import Past
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -80,7 +82,17 @@ class App:
             credit_window=_credit_window(self.library),
         )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
-        self.tasks = Tasks(Questions(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        self.questions = Questions(
+            self.runs,
+            Past(database),
+            self.provider,
+            self.catalog,
+            self.library,
+            limits,
+            self.clock,
+            keep_old_billing=settings.rules.keep_old_billing,
+        )
+        self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,

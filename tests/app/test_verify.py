@@ -28,6 +28,7 @@ from overstap.store.audit_time import Mark, span
 from overstap.store.database import Database
 from overstap.testing import Driver, sample_tenant
 from overstap.workflow.files import load_library
+from rule_marks import NUMBERS
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=20)
@@ -133,6 +134,7 @@ def copied(database: Database, played: Played) -> Office:
     return open_office(database, runs=dict(played.runs))
 
 
+@pytest.mark.rule("J1", "J2", "J3", "J4", "J5", "J6", "J7")
 def test_nothing_is_wrong_with_changes_that_completed_turned_back_or_wait(office: Office) -> None:
     assert {"done": "completed", "back": "failed", "parked": "credit_check"} == office.states()
     assert {} == office.breaches()
@@ -275,7 +277,12 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "sentence", "statements"), TAMPERINGS.values(), ids=TAMPERINGS)
+def tampering(name: str) -> Any:
+    rule, *_ = TAMPERINGS[name]
+    return pytest.param(*TAMPERINGS[name], id=name, marks=[pytest.mark.rule(rule)] if rule in NUMBERS else [])
+
+
+@pytest.mark.parametrize(("rule", "sentence", "statements"), [tampering(name) for name in TAMPERINGS])
 def test_what_was_tampered_with_is_found(copied: Office, rule: str, sentence: str, statements: list[str]) -> None:
     names = {**copied.runs, "new": copied.target("done"), "undone": copied.target("back")}
 
@@ -294,6 +301,7 @@ def test_what_cannot_be_read_is_a_breach(copied: Office, monkeypatch: pytest.Mon
     assert {"J1": ["what is stored cannot be read: ValueError: not JSON at all"]} == copied.breaches()
 
 
+@pytest.mark.rule("J5")
 def test_a_workflow_file_with_other_locks_is_found(copied: Office, tmp_path: Path) -> None:
     given = copied.app.settings.workflows / "plan_change.v1.yaml"
     changed = given.read_text(encoding="utf-8").replace("locks: [commerce]", "locks: [portal]")
@@ -306,6 +314,7 @@ def test_a_workflow_file_with_other_locks_is_found(copied: Office, tmp_path: Pat
     assert [f"run {copied.runs['parked']}: credit_check locks ['portal'], not ['commerce']"] == locks
 
 
+@pytest.mark.rule("J5")
 def test_ended_runs_hold_no_locks_and_the_law_says_so(copied: Office) -> None:
     (law,) = (check.law for check in copied.app.verify().checks if check.rule == "J5")
     assert "an ended run holds none" in law

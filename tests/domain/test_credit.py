@@ -8,6 +8,8 @@ from overstap.domain.catalog import Plan
 from overstap.domain.credit import CreditReason, monthly_cost, needs_credit_check
 from overstap.domain.tenant import PaymentMethod
 
+pytestmark = pytest.mark.rule("R33")
+
 
 @pytest.mark.parametrize(
     ("method", "monthly_cents", "reason"),

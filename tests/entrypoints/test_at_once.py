@@ -50,6 +50,7 @@ def all_at_once(submit: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(one, range(MANY)))
 
 
+@pytest.mark.rule("J7")
 def test_one_key_at_the_same_moment_is_one_run_for_all(app: App) -> None:
     got = all_at_once(lambda _: app.service.submit(CHANGE, key="monday"))
 
@@ -57,6 +58,7 @@ def test_one_key_at_the_same_moment_is_one_run_for_all(app: App) -> None:
     assert [run_id] * MANY == got
 
 
+@pytest.mark.rule("J7")
 def test_one_key_at_the_same_moment_is_new_for_one(app: App) -> None:
     new: list[bool] = []
 
@@ -70,6 +72,7 @@ def test_one_key_at_the_same_moment_is_new_for_one(app: App) -> None:
     assert [False] * (MANY - 1) + [True] == sorted(new)
 
 
+@pytest.mark.rule("J3")
 def test_many_keys_at_the_same_moment_are_one_run_and_the_others_are_told_of_it(app: App) -> None:
     got = all_at_once(lambda number: app.service.submit(CHANGE, key=f"order {number}"))
 
@@ -112,6 +115,7 @@ def overtaken(database_url: str) -> Iterator[Callable[..., tuple[Service, list[s
         yield make
 
 
+@pytest.mark.rule("J7")
 @pytest.mark.parametrize("ends", [False, True], ids=["under way", "ended, its subscription closed"])
 def test_who_is_overtaken_by_the_same_key_gets_its_run(overtaken: Callable[..., Any], ends: bool) -> None:
     service, runs = overtaken(CHANGE, ends=ends)
@@ -121,6 +125,7 @@ def test_who_is_overtaken_by_the_same_key_gets_its_run(overtaken: Callable[..., 
     assert (runs, False) == ([stored.run.id], is_new)
 
 
+@pytest.mark.rule("J7")
 def test_who_is_overtaken_by_the_same_key_for_another_change_is_told_so(overtaken: Callable[..., Any]) -> None:
     service, runs = overtaken(CHANGE, ends=False)
 
@@ -130,6 +135,7 @@ def test_who_is_overtaken_by_the_same_key_for_another_change_is_told_so(overtake
     assert runs[0] in str(refused.value)
 
 
+@pytest.mark.rule("J3")
 def test_who_is_overtaken_by_another_key_is_told_why(overtaken: Callable[..., Any]) -> None:
     under_way, runs = overtaken(CHANGE, ends=False)
 

@@ -58,6 +58,7 @@ def line_with(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"the process ended without saying {text!r}")
 
 
+@pytest.mark.rule("R21")
 def test_a_worker_until_idle_carries_a_change_to_its_end_and_leaves(
     cli: Cli, start: Start, order: tuple[str, ...]
 ) -> None:

@@ -27,6 +27,8 @@ Cli = Callable[..., Any]
 BAKERY = read_export(data_path("demo") / "bakkerij-de-vries")
 HAIRDRESSER = read_export(data_path("demo") / "kapper-anna")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CREDIT_CHECK = pytest.mark.rule("R35", "J5")
+MIGRATION = pytest.mark.rule("R17", "J5")
 
 
 class Interrupted(Embedded):
@@ -79,10 +81,11 @@ def office(database_url: str) -> Iterator[Office]:
 @pytest.mark.parametrize(
     ("operation", "state", "signal", "end"),
     [
-        ("request_credit", "credit_check", "credit_approved", "completed"),
-        ("swap_licences", "migrating", "credit_approved", "completed"),
-        ("close_subscription", "licenses_reassigned", "credit_approved", "completed"),  # no order is under way then
-        ("cancel_target", "rolling_back", "cancel", "cancelled"),  # nor then
+        pytest.param("request_credit", "credit_check", "credit_approved", "completed", marks=CREDIT_CHECK),
+        pytest.param("swap_licences", "migrating", "credit_approved", "completed", marks=MIGRATION),
+        # No order is under way from here on.
+        pytest.param("close_subscription", "licenses_reassigned", "credit_approved", "completed", marks=MIGRATION),
+        ("cancel_target", "rolling_back", "cancel", "cancelled"),
         ("restore_billing", "rolling_back", "cancel", "cancelled"),
     ],
 )
@@ -140,6 +143,7 @@ def test_the_locks_are_read_while_the_tenant_is_held(office: Office, monkeypatch
     assert ["transaction", "look", "look"] == order_of_events
 
 
+@pytest.mark.rule("R35", "J5")
 def test_the_locks_of_others_do_not_matter(office: Office) -> None:
     run_id = office.order(PaymentMethod.INVOICE)
     office.work()

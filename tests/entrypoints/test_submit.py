@@ -16,17 +16,21 @@ PLAN = "f67cc92b-6278-5489-881d-f3ad7cd223ef"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
+def ruled(number: str, *row: Any) -> Any:
+    return pytest.param(*row, marks=pytest.mark.rule(number))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
         ([NOBODY, PLAN, "e3"], 3, "There is no tenant"),
         ([BAKERY, NOBODY, "e3"], 3, "has no subscription"),
         ([BAKERY, PLAN, "e9"], 3, "No plan is called 'e9'"),
-        ([BAKERY, PLAN, "k1"], 1, "does not offer the change"),
-        ([BAKERY, PLAN, "e3", "--seats", "9"], 1, "cannot have fewer licences (9)"),
-        ([BAKERY, PLAN, "e3", "--payment", "prepaid"], 1, "prepaid card"),
-        ([BAKERY, PLAN, "e3", "--payment", "product_key"], 1, "product key"),
-        ([BAKERY, PLAN, "e3", "--as", "stranger@example.org"], 1, "stranger@example.org"),
+        ruled("R5", [BAKERY, PLAN, "k1"], 1, "does not offer the change"),
+        ruled("R29", [BAKERY, PLAN, "e3", "--seats", "9"], 1, "cannot have fewer licences (9)"),
+        ruled("R10", [BAKERY, PLAN, "e3", "--payment", "prepaid"], 1, "prepaid card"),
+        ruled("R10", [BAKERY, PLAN, "e3", "--payment", "product_key"], 1, "product key"),
+        ruled("R3", [BAKERY, PLAN, "e3", "--as", "stranger@example.org"], 1, "stranger@example.org"),
         ([BAKERY, PLAN, "e3", "--key", " "], 2, "idempotency key"),
     ],
 )
@@ -67,6 +71,7 @@ def test_what_is_no_order_is_a_usage_error_before_any_database_is_opened(
     assert said.out == ""
 
 
+@pytest.mark.rule("J7")
 def test_the_same_key_gives_the_same_run_and_nothing_new(cli: Cli, rows: Rows, order: tuple[str, ...]) -> None:
     first = cli(*order, "--key", "monday")
     before = rows()
@@ -79,6 +84,7 @@ def test_the_same_key_gives_the_same_run_and_nothing_new(cli: Cli, rows: Rows, o
     assert before == rows()
 
 
+@pytest.mark.rule("J7")
 def test_the_same_key_for_another_change_is_a_conflict(cli: Cli, rows: Rows, order: tuple[str, ...]) -> None:
     cli(*order, "--key", "monday")
     before = rows()
@@ -90,6 +96,7 @@ def test_the_same_key_for_another_change_is_a_conflict(cli: Cli, rows: Rows, ord
     assert before == rows()
 
 
+@pytest.mark.rule("J3")
 def test_a_second_active_change_of_a_tenant_is_a_conflict_that_names_the_first(
     cli: Cli, rows: Rows, order: tuple[str, ...]
 ) -> None:

@@ -46,6 +46,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.rule("R21", "J7")
 @pytest.mark.timeout(300)
 def test_workers_killed_at_random_moments_lose_nothing_and_do_nothing_twice(office: OpenOffice) -> None:
     dice = random.Random(20260302)
@@ -69,6 +70,7 @@ def test_workers_killed_at_random_moments_lose_nothing_and_do_nothing_twice(offi
     assert [] == breaches(opened)
 
 
+@pytest.mark.rule("J7")
 @pytest.mark.timeout(180)
 def test_two_workers_share_the_work_and_advance_no_run_twice(office: OpenOffice) -> None:
     opened = office(HASTY + slow("move_users", "20ms"))

@@ -107,6 +107,7 @@ def test_an_unknown_tenant_is_not_found(office: Office) -> None:
         office.provider.tenant("nobody")
 
 
+@pytest.mark.rule("R18", "R19")
 def test_an_order_makes_the_new_subscription_and_stops_the_old_billing(office: Office) -> None:
     target = office.order()
     bought = office.provider.tenant(DENTAL.id).subscription(target)
@@ -115,6 +116,7 @@ def test_an_order_makes_the_new_subscription_and_stops_the_old_billing(office: O
     assert (False, False) == (office.billed(SOURCE), office.billed(target))
 
 
+@pytest.mark.rule("J7")
 def test_the_same_key_gives_the_first_answer_and_no_second_effect(office: Office) -> None:
     first = office.order()
     again = office.order()
@@ -123,6 +125,7 @@ def test_the_same_key_gives_the_first_answer_and_no_second_effect(office: Office
     assert [first] == bought
 
 
+@pytest.mark.rule("J7")
 def test_a_key_cannot_be_used_for_something_else(office: Office) -> None:
     office.order()
     with pytest.raises(ProviderRefused, match="was used for another place_order"):
@@ -131,6 +134,7 @@ def test_a_key_cannot_be_used_for_something_else(office: Office) -> None:
         office.do("restore_billing", "order", subscription_id=SOURCE)
 
 
+@pytest.mark.rule("J2")
 def test_a_refused_operation_leaves_nothing_behind(office: Office) -> None:
     with pytest.raises(ProviderRefused, match="needs 25 seats"):
         office.order(seats=24)
@@ -138,6 +142,7 @@ def test_a_refused_operation_leaves_nothing_behind(office: Office) -> None:
     assert office.billed(SOURCE)
 
 
+@pytest.mark.rule("J3")
 def test_a_tenant_has_one_order_under_way(office: Office) -> None:
     office.order()
     with pytest.raises(ProviderRefused, match="under way"):
@@ -159,6 +164,7 @@ def test_what_makes_no_sense_is_refused(office: Office, operation: str, request_
         office.do(operation, "key", **request_)
 
 
+@pytest.mark.rule("R14", "J2")
 def test_a_swap_gives_and_takes_at_one_moment(office: Office, database: Database) -> None:
     target = office.order()
     users = office.holders(SOURCE)[:10]
@@ -227,6 +233,7 @@ def test_a_bureau_that_never_answers_leaves_it_to_a_signal(make_office: Callable
     assert CreditDecision(None, None) == office.provider.credit_decision("credit", later)
 
 
+@pytest.mark.rule("J1")
 def test_a_change_ends_with_only_the_new_subscription(office: Office) -> None:
     target = office.order()
     office.migrate(target)
@@ -238,6 +245,7 @@ def test_a_change_ends_with_only_the_new_subscription(office: Office) -> None:
     assert (False, True) == (office.billed(SOURCE), office.billed(target))
 
 
+@pytest.mark.rule("R19", "J1")
 def test_billing_that_was_kept_goes_over_at_one_moment(office: Office) -> None:
     target = office.order(keep_old_billing=True)
     assert (True, False) == (office.billed(SOURCE), office.billed(target))
@@ -247,6 +255,7 @@ def test_billing_that_was_kept_goes_over_at_one_moment(office: Office) -> None:
         office.do("restore_billing", "restore", subscription_id=SOURCE)
 
 
+@pytest.mark.rule("J4")
 def test_a_subscription_that_somebody_needs_stays_open(office: Office) -> None:
     target = office.order()
     with pytest.raises(ProviderRefused, match="24 users hold a licence"):
@@ -257,6 +266,7 @@ def test_a_subscription_that_somebody_needs_stays_open(office: Office) -> None:
         office.do("close_subscription", "close", subscription_id=SOURCE)
 
 
+@pytest.mark.rule("R39")
 def test_the_way_back_restores_everything(office: Office) -> None:
     target = office.order()
     users = office.holders(SOURCE)

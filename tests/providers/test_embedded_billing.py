@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ OPERATIONS = (
 )
 
 
+@pytest.mark.rule("J1")
 @settings(max_examples=60, deadline=None)
 @given(keep=st.booleans(), operations=st.lists(st.sampled_from(OPERATIONS), min_size=8, max_size=30))
 def test_never_are_both_billings_on(keep: bool, operations: list[str]) -> None:

@@ -112,6 +112,7 @@ def test_late_does_it_after_the_caller_gave_up(faulty: Callable[..., Faulty]) ->
     assert (5.0, True) == (seconds, office.done("one"))
 
 
+@pytest.mark.rule("J7")
 def test_late_work_after_a_repeat_has_no_second_effect(faulty: Callable[..., Faulty], database: Database) -> None:
     office = faulty("late", times=1, time=timedelta(seconds=5))
     with pytest.raises(ProviderTimeout):

@@ -116,6 +116,7 @@ def read(tmp_path: Path) -> Callable[..., TenantExport]:
     return spoilt
 
 
+@pytest.mark.rule("R7")
 def test_an_export_is_read_whole(read: Callable[..., TenantExport]) -> None:
     tenant = read()
 
@@ -193,6 +194,7 @@ def test_the_locale_is_dutch_or_english(read: Callable[..., TenantExport], langu
     assert locale == read(lambda f: f["organization.json"]["value"][0].update(preferredLanguage=language)).locale
 
 
+@pytest.mark.rule("R6")
 @pytest.mark.parametrize("status", ["PendingProvisioning", "PendingActivation", "Error", "success", "Disabled"])
 def test_r6_only_success_is_provisioned(read: Callable[..., TenantExport], status: str) -> None:
     def spoil(files: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SILENT_BUREAU = {"credit_answers": "never"}
 
 
+@pytest.mark.rule("R33")
 def test_an_invoice_needs_a_credit_check(world: World) -> None:
     run = world.order(payment="invoice")
 
@@ -21,6 +22,7 @@ def test_an_invoice_needs_a_credit_check(world: World) -> None:
     assert "credit_check" == world.state(run)
 
 
+@pytest.mark.rule("R33")
 @pytest.mark.parametrize(("threshold", "state"), [("53.71", "completed"), ("53.70", "credit_check")])
 def test_from_the_threshold_on_a_card_needs_one_too(make_world: MakeWorld, threshold: str, state: str) -> None:
     world = make_world(rules={"credit_threshold": threshold})
@@ -34,6 +36,7 @@ def test_from_the_threshold_on_a_card_needs_one_too(make_world: MakeWorld, thres
     assert state == world.state(run)
 
 
+@pytest.mark.rule("R38")
 def test_the_bureau_approves_by_itself(make_world: MakeWorld) -> None:
     world = make_world(embedded={"credit_delay": "3d"})
     run = world.order(payment="invoice", credit_limit=1_000_000)
@@ -46,6 +49,7 @@ def test_the_bureau_approves_by_itself(make_world: MakeWorld) -> None:
     assert "3d" == world.entered(run, "migrating")
 
 
+@pytest.mark.rule("R39")
 def test_the_bureau_declines_what_is_over_the_limit(make_world: MakeWorld) -> None:
     world = make_world(embedded={"credit_delay": "3d"})
     run = world.order(payment="invoice", credit_limit=1)
@@ -57,6 +61,7 @@ def test_the_bureau_declines_what_is_over_the_limit(make_world: MakeWorld) -> No
     assert [("e1", "0s", "0s"), ("e1", "3d", None)] == world.billing("acme")
 
 
+@pytest.mark.rule("R34", "R38")
 def test_credit_that_is_approved_after_13_days_and_23_hours_goes_on(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -70,6 +75,7 @@ def test_credit_that_is_approved_after_13_days_and_23_hours_goes_on(make_world: 
     assert {"e3": 3} == world.plans("acme")
 
 
+@pytest.mark.rule("R34")
 def test_no_answer_expires_at_14_days_and_no_minute_earlier(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -84,6 +90,7 @@ def test_no_answer_expires_at_14_days_and_no_minute_earlier(make_world: MakeWorl
     assert "14d" == world.entered(run, "rolling_back")
 
 
+@pytest.mark.rule("R39", "J1")
 def test_an_expired_window_restores_the_old_billing_and_never_bills_the_new(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -96,6 +103,7 @@ def test_an_expired_window_restores_the_old_billing_and_never_bills_the_new(make
     assert set() == world.locks(run)
 
 
+@pytest.mark.rule("R19", "R39")
 def test_an_expired_window_leaves_the_old_billing_alone_where_it_stayed_on(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU, rules={"keep_old_billing": True})
     world.order(payment="invoice")
@@ -105,6 +113,7 @@ def test_an_expired_window_leaves_the_old_billing_alone_where_it_stayed_on(make_
     assert [("e1", "0s", None)] == world.billing("acme")
 
 
+@pytest.mark.rule("R39")
 def test_declining_by_a_signal_restores_the_old_billing(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -117,6 +126,7 @@ def test_declining_by_a_signal_restores_the_old_billing(make_world: MakeWorld) -
     assert [("e1", "0s", "0s"), ("e1", "1d", None)] == world.billing("acme")
 
 
+@pytest.mark.rule("R34")
 @pytest.mark.parametrize(("looked_away", "state"), [("13d23h59m", "completed"), ("14d", "failed"), ("20d", "failed")])
 def test_a_deadline_that_passed_while_no_worker_looked_counts(
     make_world: MakeWorld, looked_away: str, state: str
@@ -134,6 +144,7 @@ def test_a_deadline_that_passed_while_no_worker_looked_counts(
     assert state == world.state(run)
 
 
+@pytest.mark.rule("R34")
 def test_an_answer_of_the_bureau_within_the_window_counts_however_late_a_worker_looks(make_world: MakeWorld) -> None:
     world = make_world(embedded={"credit_delay": timedelta(days=13)})
     run = world.order(payment="invoice")
@@ -146,6 +157,7 @@ def test_an_answer_of_the_bureau_within_the_window_counts_however_late_a_worker_
     assert "completed" == world.state(run)
 
 
+@pytest.mark.rule("R34")
 def test_an_answer_of_the_bureau_after_the_window_is_too_late(make_world: MakeWorld) -> None:
     world = make_world(embedded={"credit_delay": timedelta(days=14, hours=1)})
     run = world.order(payment="invoice")
@@ -157,6 +169,7 @@ def test_an_answer_of_the_bureau_after_the_window_is_too_late(make_world: MakeWo
     assert "failed" == world.state(run)
 
 
+@pytest.mark.rule("R34")
 def test_a_signal_that_came_before_the_deadline_beats_it_however_late_a_worker_looks(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -170,6 +183,7 @@ def test_a_signal_that_came_before_the_deadline_beats_it_however_late_a_worker_l
     assert "completed" == world.state(run)
 
 
+@pytest.mark.rule("R34")
 def test_a_signal_that_came_after_the_deadline_is_too_late_though_no_worker_looked(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -183,6 +197,7 @@ def test_a_signal_that_came_after_the_deadline_is_too_late_though_no_worker_look
     assert ["credit_approved"] == [entry.event for entry in world.journal(run) if entry.kind == "signal_discarded"]
 
 
+@pytest.mark.rule("R34")
 def test_the_window_begins_with_the_check_and_not_with_the_order(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -195,6 +210,7 @@ def test_the_window_begins_with_the_check_and_not_with_the_order(make_world: Mak
     assert timedelta(days=14) == left - entered
 
 
+@pytest.mark.rule("R35", "J3")
 def test_a_pending_credit_check_counts_as_an_active_change(world: World) -> None:
     from overstap.store.runs import ActiveChange
 

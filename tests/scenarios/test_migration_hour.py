@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.scenarios.conftest import MakeWorld
 
+pytestmark = pytest.mark.rule("R32")
+
 NEVER_LATE = ["submitted", "migrating", "licenses_reassigned", "completed"]
 LATE = ["submitted", "migrating", "escalated", "licenses_reassigned", "completed"]
 OUTAGE = {"operation": "move_users", "kind": "fails"}
@@ -47,6 +49,7 @@ def test_a_migration_of_61_minutes_escalates_at_the_hour_and_still_completes(mak
     assert {"e3": 3} == world.plans("acme")
 
 
+@pytest.mark.rule("J7")
 @pytest.mark.parametrize("how", ["slow", "away"])
 def test_the_operators_are_told_once_however_long_it_takes(make_world: MakeWorld, how: str) -> None:
     world = make_world(embedded=lasting(how, "6h"))
@@ -58,6 +61,7 @@ def test_the_operators_are_told_once_however_long_it_takes(make_world: MakeWorld
     assert 1 == world.operations("acme").count("notify")
 
 
+@pytest.mark.rule("J7")
 def test_each_user_moves_once_when_a_slow_migration_escalates(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "25m", "move_chunk": 1})
     run = world.order(users=4)
@@ -113,6 +117,7 @@ def test_an_hour_that_passed_while_no_worker_looked_escalates(make_world: MakeWo
     assert LATE == world.path(run)
 
 
+@pytest.mark.rule("R39")
 def test_a_migration_that_is_refused_after_the_hour_rolls_back(make_world: MakeWorld) -> None:
     refused = {"operation": "swap_licences", "kind": "refuses", "times": 1}
     world = make_world(embedded={"move_time": "61m", "faults": (refused,)})

@@ -42,6 +42,7 @@ def test_the_journal_tells_every_step_in_order(world: World) -> None:
     assert list(range(1, 11)) == [entry.seq for entry in world.journal(run)]
 
 
+@pytest.mark.rule("R16", "J7")
 def test_many_users_move_in_chunks_and_each_is_one_effect(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_chunk": 2, "licence_chunk": 3})
     run = world.order(users=5)
@@ -68,6 +69,7 @@ def test_many_users_move_in_chunks_and_each_is_one_effect(make_world: MakeWorld)
     } == world.effects(run)
 
 
+@pytest.mark.rule("R18", "R19")
 def test_the_old_billing_stops_at_the_order_and_the_new_starts_at_completion(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "10m"})
     tenant = world.tenant()
@@ -79,6 +81,7 @@ def test_the_old_billing_stops_at_the_order_and_the_new_starts_at_completion(mak
     assert [("e1", "0s", "1h"), ("e3", "1h10m", None)] == world.billing(tenant)
 
 
+@pytest.mark.rule("R19")
 def test_the_old_billing_can_stay_on_until_completion(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "10m"}, rules={"keep_old_billing": True})
     tenant = world.tenant()
@@ -90,6 +93,7 @@ def test_the_old_billing_can_stay_on_until_completion(make_world: MakeWorld) -> 
     assert [("e1", "0s", "1h10m"), ("e3", "1h10m", None)] == world.billing(tenant)
 
 
+@pytest.mark.rule("R16")
 def test_every_user_gets_the_new_licence_for_the_old_one(world: World) -> None:
     tenant = world.tenant(users=4)
 
@@ -99,6 +103,7 @@ def test_every_user_gets_the_new_licence_for_the_old_one(world: World) -> None:
     assert {"e3": 4} == world.plans(tenant)
 
 
+@pytest.mark.rule("J4")
 def test_the_source_is_closed_last(world: World) -> None:
     tenant = world.tenant()
     run = world.submit(tenant)
@@ -112,6 +117,7 @@ def test_the_source_is_closed_last(world: World) -> None:
     assert expected == world.operations(tenant)
 
 
+@pytest.mark.rule("R37", "J5")
 def test_the_locks_are_those_of_the_state(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "90m", "credit_delay": "2d"})
     run = world.order(payment="invoice")
@@ -131,6 +137,7 @@ def test_the_locks_are_those_of_the_state(make_world: MakeWorld) -> None:
     } == seen
 
 
+@pytest.mark.rule("J3")
 def test_a_tenant_has_one_change_at_a_time(world: World) -> None:
     tenant = world.tenant()
     run = world.submit(tenant)
@@ -151,6 +158,7 @@ def test_after_one_change_the_next_may_follow(world: World) -> None:
     assert {"e4": 3} == world.plans(tenant)
 
 
+@pytest.mark.rule("J7")
 def test_the_same_key_gives_the_same_run(world: World) -> None:
     tenant = world.tenant()
 

@@ -45,6 +45,7 @@ def what_came_of(world: World, tenant: str, run: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.rule("J7")
 @pytest.mark.parametrize("fault", DISTURBANCES, ids=lambda fault: "-".join(str(value) for value in fault.values()))
 def test_whichever_call_is_disturbed_a_change_has_every_effect_once(
     make_world: MakeWorld, fault: dict[str, Any]
@@ -59,6 +60,7 @@ def test_whichever_call_is_disturbed_a_change_has_every_effect_once(
     assert dict.fromkeys(FORWARD, calm) == {name: what_came_of(world, name, runs[name]) for name in FORWARD}
 
 
+@pytest.mark.rule("R39", "J7")
 @pytest.mark.parametrize("fault", DISTURBANCES, ids=lambda fault: "-".join(str(value) for value in fault.values()))
 def test_whichever_call_is_disturbed_a_way_back_has_every_effect_once(
     make_world: MakeWorld, fault: dict[str, Any]
@@ -78,6 +80,7 @@ def test_whichever_call_is_disturbed_a_way_back_has_every_effect_once(
     assert dict.fromkeys(BACK, calm) == {name: what_came_of(world, name, runs[name]) for name in BACK}
 
 
+@pytest.mark.rule("J7")
 def test_an_operation_that_was_told_once_is_not_told_again_when_its_answer_was_lost(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "2h"}, faults={"operation": "notify", "kind": "lost", "times": 1})
     run = world.order()
@@ -88,6 +91,7 @@ def test_an_operation_that_was_told_once_is_not_told_again_when_its_answer_was_l
     assert 1 == world.operations("acme").count("notify")
 
 
+@pytest.mark.rule("J7")
 def test_an_effect_whose_answer_was_lost_is_unknown_until_it_was_looked_up(make_world: MakeWorld) -> None:
     world = make_world(faults={"operation": "place_order", "kind": "lost", "times": 1})
     run = world.order()
@@ -155,6 +159,7 @@ def test_an_order_that_comes_in_after_it_was_given_up_is_not_taken(make_world: M
     assert {"e1": 3} == world.plans("acme")
 
 
+@pytest.mark.rule("R39", "J7")
 def test_an_order_that_was_lost_is_found_and_taken_back_when_the_change_is_cancelled(make_world: MakeWorld) -> None:
     world = make_world(faults={"operation": "place_order", "kind": "lost", "times": 1})
     run = world.order()

@@ -377,6 +377,7 @@ class RandomWorld(RuleBasedStateMachine):
         assert [] == [run for run in self.runs if self.world.run(run).ended_at is None]
 
 
+@pytest.mark.rule("R14", "J1", "J2", "J3", "J4", "J5", "J6", "J7")
 @pytest.mark.usefixtures("numbered_ids")
 def test_whatever_happens_every_truth_holds_and_every_run_ends(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ def refuse(operation: str, after: int = 0) -> dict[str, Any]:
     return {"operation": operation, "kind": "refuses", "after": after, "times": 1}
 
 
+@pytest.mark.rule("R39")
 @pytest.mark.parametrize(
     ("operation", "after"),
     [("move_users", 0), ("move_users", 2), ("swap_licences", 0), ("swap_licences", 1), ("swap_licences", 2)],
@@ -49,6 +50,7 @@ def test_the_refusal_is_told_on_the_way_back(make_world: MakeWorld) -> None:
     assert "refuses move_users" in turn.data["error"]
 
 
+@pytest.mark.rule("R39")
 def test_an_order_that_is_refused_touches_nothing(make_world: MakeWorld) -> None:
     world = make_world(faults=refuse("place_order"))
     run = world.order()
@@ -60,6 +62,7 @@ def test_an_order_that_is_refused_touches_nothing(make_world: MakeWorld) -> None
     assert {"e1": 3} == world.plans("acme")
 
 
+@pytest.mark.rule("R39")
 def test_a_credit_request_that_is_refused_is_a_no(make_world: MakeWorld) -> None:
     world = make_world(faults=refuse("request_credit"))
     run = world.order(payment="invoice")
@@ -71,7 +74,11 @@ def test_a_credit_request_that_is_refused_is_a_no(make_world: MakeWorld) -> None
 
 
 @pytest.mark.parametrize(
-    ("facts", "code"), [({"seats": 2}, "licence_conflict"), ({"healthy": False}, "service_unhealthy")]
+    ("facts", "code"),
+    [
+        pytest.param({"seats": 2}, "licence_conflict", marks=pytest.mark.rule("R8")),
+        pytest.param({"healthy": False}, "service_unhealthy", marks=pytest.mark.rule("R7")),
+    ],
 )
 def test_facts_that_change_between_order_and_work_end_the_change_before_anything_was_touched(
     world: World, facts: dict[str, Any], code: str
@@ -101,6 +108,7 @@ def test_after_a_change_that_failed_the_next_one_may_succeed(make_world: MakeWor
     assert "e4" == world.billing("acme")[-1][0]
 
 
+@pytest.mark.rule("R39")
 def test_a_move_that_is_still_under_way_is_waited_for_before_anyone_goes_back(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_chunk": 2, "move_time": "20m"}, faults=refuse("move_users", 1))
     run = world.order(users=4)

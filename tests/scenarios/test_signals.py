@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SILENT_BUREAU = {"credit_answers": "never"}
 
 
+@pytest.mark.rule("R39")
 def test_cancelling_during_the_credit_check_restores_the_old_billing(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -28,6 +29,7 @@ def test_cancelling_during_the_credit_check_restores_the_old_billing(make_world:
     assert set() == world.locks(run)
 
 
+@pytest.mark.rule("R39")
 def test_cancelling_before_any_worker_looked_orders_nothing(world: World) -> None:
     run = world.order()
 
@@ -106,6 +108,7 @@ def test_a_signal_that_arrives_while_a_step_works_is_seen_at_the_commit(make_wor
     assert "migrating" == world.state(run)
 
 
+@pytest.mark.rule("R39")
 def test_a_cancel_that_arrives_while_the_order_is_placed_takes_it_back(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")
@@ -123,6 +126,7 @@ def test_a_cancel_that_arrives_while_the_order_is_placed_takes_it_back(make_worl
     assert {"e1": 3} == world.plans("acme")
 
 
+@pytest.mark.rule("J4")
 @pytest.mark.parametrize("event", ["cancel", "credit_approved", "credit_declined"])
 @pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
 def test_a_signal_for_an_ended_run_is_a_conflict(make_world: MakeWorld, end: str, event: str) -> None:
@@ -163,6 +167,7 @@ def test_a_cancel_that_was_accepted_before_the_order_went_out_orders_nothing(mak
     assert "place_order" not in world.operations("acme")
 
 
+@pytest.mark.rule("R34")
 def test_an_approval_in_time_wins_although_the_bureau_was_asked_across_the_deadline(make_world: MakeWorld) -> None:
     world = make_world(embedded=SILENT_BUREAU)
     run = world.order(payment="invoice")

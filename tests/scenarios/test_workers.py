@@ -39,6 +39,7 @@ def test_two_workers_share_the_runs(world: World) -> None:
     assert {"completed": 6} == world.app.runs.counts()
 
 
+@pytest.mark.rule("J7")
 def test_two_workers_by_turns_bring_a_run_to_its_end(make_world: MakeWorld) -> None:
     world = make_world(embedded={"move_time": "5m", "move_chunk": 1, "credit_delay": "1h"})
     run = world.order(users=4, payment="invoice")
@@ -71,6 +72,7 @@ class TestAWorkerThatGoesSilentBeforeItsCommit:
 
         assert [] == bob.claim()
 
+    @pytest.mark.rule("J7")
     def test_is_followed_by_another_and_nothing_happens_twice(self, world: World, state: str, step: str) -> None:
         run, ann, bob = world.order(), world.worker("ann"), world.worker("bob")
         lead_to(world, ann, run, state, step)

@@ -138,6 +138,7 @@ def test_every_step_names_its_events(bench: Callable[..., Bench]) -> None:
     assert STEP_EVENTS == {name: step.events for name, step in bench().steps.items()}
 
 
+@pytest.mark.rule("R16", "R19")
 def test_a_change_goes_from_order_to_end(bench: Callable[..., Bench]) -> None:
     office = bench()
     assert Done(None, {"catalog_version": 1, "users": 24}) == office.call("check_preconditions")
@@ -166,6 +167,7 @@ def test_a_change_of_something_that_is_gone_stops(bench: Callable[..., Bench]) -
     assert isinstance(office.call("place_order"), Stop)
 
 
+@pytest.mark.rule("R33")
 def test_the_order_is_as_its_source_where_the_change_is_silent(bench: Callable[..., Bench]) -> None:
     office = bench("molenaar-techniek", "e1")
     ordered = office.do_all("check_preconditions", "place_order")
@@ -214,6 +216,7 @@ def test_a_slow_move_goes_on_in_the_next_state_without_beginning_again(bench: Ca
     assert 24 == office.served(office.target)
 
 
+@pytest.mark.rule("J7")
 @pytest.mark.parametrize("operation", ["place_order", "move_users", "swap_licences", "start_billing"])
 def test_work_whose_answer_was_lost_is_not_done_again(bench: Callable[..., Bench], operation: str) -> None:
     office = bench(faults=(Fault(operation=operation, kind="lost", times=1),))
@@ -238,12 +241,14 @@ def test_work_that_was_begun_is_confirmed_even_when_nothing_is_left(bench: Calla
     assert Done() == office.call("reassign_licences", 3)
 
 
+@pytest.mark.rule("R32")
 def test_operators_are_told(bench: Callable[..., Bench]) -> None:
     office = bench()
     assert Done() == office.call("notify_operators")
     assert office.provider.lookup(office.effect_key, NOON) is not None
 
 
+@pytest.mark.rule("R39")
 @pytest.mark.parametrize("last", ["check_preconditions", "place_order", "move_users", "reassign_licences"])
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_way_back_leads_from_everywhere_to_where_it_began(
@@ -256,6 +261,7 @@ def test_the_way_back_leads_from_everywhere_to_where_it_began(
     assert office.as_before(24)
 
 
+@pytest.mark.rule("R39")
 def test_the_way_back_waits_for_moves_that_are_under_way(bench: Callable[..., Bench]) -> None:
     office = bench(move_time=HOUR)
     office.do_all("check_preconditions", "place_order")
@@ -265,6 +271,7 @@ def test_the_way_back_waits_for_moves_that_are_under_way(bench: Callable[..., Be
     assert office.as_before(24)
 
 
+@pytest.mark.rule("R39")
 def test_a_migration_that_is_refused_midway_is_undone(bench: Callable[..., Bench]) -> None:
     office = bench("lakeside-clinic", "e4", faults=(Fault(operation="move_users", kind="refuses", after=2, times=1),))
     office.do_all("check_preconditions", "place_order")
@@ -276,6 +283,7 @@ def test_a_migration_that_is_refused_midway_is_undone(bench: Callable[..., Bench
     assert office.as_before(60)
 
 
+@pytest.mark.rule("R39")
 @pytest.mark.parametrize("kind", ["lost", "hangs"])
 def test_an_order_without_an_answer_is_undone_whether_it_was_placed_or_not(
     bench: Callable[..., Bench], kind: str

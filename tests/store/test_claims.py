@@ -106,6 +106,7 @@ def test_one_claim_advances_a_run_only_once(
     assert 2 == len(runs.journal("r001"))
 
 
+@pytest.mark.rule("J6")
 def test_the_stored_run_is_its_journal_folded(
     claims: Claims, runs: Runs, submitted: Submit, definition: Definition
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_signal_that_is_not_acceptable_is_refused_and_not_kept(runs: Runs, sub
     assert [] == runs.pending_signals("r001")
 
 
+@pytest.mark.rule("J7")
 def test_an_effect_is_recorded_once_and_keeps_its_first_request(claims: Claims, submitted: Submit) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
@@ -247,6 +249,7 @@ def test_runs_of_an_unknown_version_are_left_to_others(database: Database, submi
     assert [] == Claims(database, [("errand", 2)]).claim("ann", 10, NOON, NOON + MINUTE)
 
 
+@pytest.mark.rule("J3")
 def test_a_tenant_has_one_active_run_and_the_refusal_names_it(runs: Runs, submitted: Submit) -> None:
     submitted(1, tenant="acme")
 
@@ -255,6 +258,7 @@ def test_a_tenant_has_one_active_run_and_the_refusal_names_it(runs: Runs, submit
     assert ["r001"] == runs.all_ids()
 
 
+@pytest.mark.rule("J7")
 def test_an_idempotency_key_is_taken_once(runs: Runs, submitted: Submit) -> None:
     submitted(1, key="monday")
 

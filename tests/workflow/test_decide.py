@@ -235,6 +235,7 @@ def test_a_signal_nothing_can_await_any_more_is_discarded_and_told(journey: Defi
     assert "called_off" == decision.entry.event
 
 
+@pytest.mark.rule("J4")
 def test_an_ended_run_has_nothing_to_do(journey: Definition, packing: Run) -> None:
     ended = receive(journey, packing, sent("called_off", NOON), NOON).run
 
@@ -250,6 +251,7 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
 )
 
 
+@pytest.mark.rule("J6")
 @given(outcomes=st.lists(OUTCOMES, max_size=20), hours=st.lists(st.integers(0, 30), max_size=20))
 def test_whatever_happens_the_journal_folds_to_the_run(
     journey: Definition, outcomes: list[Outcome], hours: list[int]
@@ -273,6 +275,7 @@ def test_whatever_happens_the_journal_folds_to_the_run(
     assert (run.ended_at is not None) == journey.states[run.state].final
 
 
+@pytest.mark.rule("J6")
 def test_a_journal_with_a_gap_or_a_double_cannot_be_folded(journey: Definition, packing: Run) -> None:
     first = submit(journey, "r1", "acme", {}, "operator", NOON)
     second = settle(journey, first.run, Done(), NOON)

@@ -68,6 +68,7 @@ def test_many_threads_get_the_same_answers() -> None:
     assert {"migrating"} == answers
 
 
+@pytest.mark.rule("R32", "R34", "J5")
 def test_the_shipped_plan_change_has_the_deadlines_and_locks_of_the_rules() -> None:
     states = PLAN_CHANGE.states
     whole = frozenset({"commerce", "portal", "licence"})

@@ -20,7 +20,7 @@ from overstap.domain.tenant import AdminRole
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.language import Language, language
 from overstap.steps import TASK_STEPS
-from overstap.store.questions import Questions
+from overstap.store.answers import Answers
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.decide import Signal
 from overstap.workflow.files import Library
@@ -67,9 +67,9 @@ class Tasks:
     """Who has to do what, and what they say when it is done."""
 
     def __init__(
-        self, questions: Questions, runs: Runs, provider: Provider, catalog: Catalog, library: Library, clock: Clock
+        self, answers: Answers, runs: Runs, provider: Provider, catalog: Catalog, library: Library, clock: Clock
     ) -> None:
-        self._questions = questions
+        self._answers = answers
         self._runs = runs
         self._provider = provider
         self._catalog = catalog
@@ -88,7 +88,7 @@ class Tasks:
             for name, spec in definition.states.items()
             if _asks(spec) is not None
         ]
-        found = (self.of(stored.run) for stored in self._questions.asking(asking, tenant_id))
+        found = (self.of(stored.run) for stored in self._answers.awaited(asking, tenant_id))
         return [task for task in found if task is not None]
 
     def of(self, run: Run) -> Task | None:
@@ -157,7 +157,7 @@ class Tasks:
         now = self._clock.now()
         answer = Signal(id=str(ULID.from_datetime(now)), event=event, reason=note, actor=f"admin:{person}", at=now)
         run = task.run
-        self._questions.answer(run.id, answer, visit=run.visit, rivals=self._state(run).signals)
+        self._answers.give(run.id, answer, visit=run.visit, rivals=self._state(run).signals)
         return self._runs.get(run.id)
 
     def _person(self, task: Task, upn: str, locale: str | None) -> str:

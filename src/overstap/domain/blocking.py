@@ -142,16 +142,7 @@ def no_custom_domain_out_of_small_business(case: Case) -> Iterator[Finding]:
     """R12: a custom domain blocks the way from the small-business family to enterprise or midsize."""
     domains = case.custom_domains
     if case.small_business and domains and case.target.family in _CLOSED_TO_CUSTOM_DOMAINS:
-        yield blocker(
-            "custom_domain",
-            "R12",
-            links.DOMAINS,
-            source=case.source_name,
-            target=case.target_name,
-            count=len(domains),
-            domains=domains,
-            page="domains",
-        )
+        yield blocker("custom_domain", "R12", links.DOMAINS, count=len(domains), domains=domains, page="domains")
 
 
 def seats_never_fall(case: Case) -> Iterator[Finding]:

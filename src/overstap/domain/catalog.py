@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr
 
-from overstap.domain.reading import Count, Guid, Text, place, read_model
+from overstap.domain.reading import Count, Guid, Text, expected, place, read_model
 from overstap.errors import BadInput, NotFound
 
 _STAND_INS = UUID("5f0c6c1e-0d1f-4d5c-9e0a-0365a7c4b1de")
@@ -197,7 +197,11 @@ class _Reason(_Strict):
 
 
 def _in_each_language(value: object) -> object:
-    return dict.fromkeys(_Reason.model_fields, value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return dict.fromkeys(_Reason.model_fields, value)
+    if isinstance(value, dict):
+        return value
+    raise expected("a text, or one for each language such as {nl = …, en = …}")
 
 
 class _PairEntry(_Strict):

@@ -96,8 +96,10 @@ BLOCKING: Mapping[str, Words] = {
     ),
     "custom_domain": Words(
         lazy_ngettext(
-            "With the custom domain {domains} the change from {source} to {target} is not possible at present.",
-            "With the custom domains {domains} the change from {source} to {target} is not possible at present.",
+            "With the custom domain {domains} a change from small business to a plan for enterprises or midsize "
+            "businesses is not possible at present.",
+            "With the custom domains {domains} a change from small business to a plan for enterprises or midsize "
+            "businesses is not possible at present.",
         ),
         lazy_ngettext(
             "Remove the domain first, under {page}, or change manually: call billing support.",
@@ -200,6 +202,24 @@ WIZARD_ONLY = frozenset(
 )
 """Blockers of the wizard that the manual way gets round (rules.md R5, R47)."""
 
+STATES: Mapping[str, Message] = {
+    "submitted": lazy_gettext("ordered"),
+    "credit_check": lazy_gettext("credit check"),
+    "migrating": lazy_gettext("migration"),
+    "escalated": lazy_gettext("migration, with support"),
+    "licenses_reassigned": lazy_gettext("licences reassigned"),
+    "rolling_back": lazy_gettext("being undone"),
+    "acknowledgement": lazy_gettext("waits for the acknowledgement"),
+    "backup": lazy_gettext("waits for the answer about the backup"),
+    "preparing": lazy_gettext("being prepared"),
+    "domain_removal": lazy_gettext("waits for the removal of the custom domain"),
+    "buying": lazy_gettext("being bought"),
+    "domain_return": lazy_gettext("waits for the return of the custom domain"),
+    "domain_overdue": lazy_gettext("return of the custom domain overdue, with support"),
+    "adding_domains": lazy_gettext("custom domain being added again"),
+}
+"""What is going on in each state of a change, in a few words."""
+
 _TERMS: Mapping[str, Mapping[str, Message]] = {
     "needed": {
         "global_admin": lazy_gettext("a global administrator"),
@@ -222,22 +242,7 @@ _TERMS: Mapping[str, Mapping[str, Message]] = {
         "restoringService": lazy_gettext("being restored"),
         "investigating": lazy_gettext("being investigated"),
     },
-    "state": {
-        "submitted": lazy_gettext("ordered"),
-        "credit_check": lazy_gettext("credit check"),
-        "migrating": lazy_gettext("migration"),
-        "escalated": lazy_gettext("migration, with support"),
-        "licenses_reassigned": lazy_gettext("licences reassigned"),
-        "rolling_back": lazy_gettext("being undone"),
-        "acknowledgement": lazy_gettext("waits for the acknowledgement"),
-        "backup": lazy_gettext("waits for the answer about the backup"),
-        "preparing": lazy_gettext("being prepared"),
-        "domain_removal": lazy_gettext("waits for the removal of the custom domain"),
-        "buying": lazy_gettext("being bought"),
-        "domain_return": lazy_gettext("waits for the return of the custom domain"),
-        "domain_overdue": lazy_gettext("return of the custom domain overdue, with support"),
-        "adding_domains": lazy_gettext("custom domain being added again"),
-    },
+    "state": STATES,
     "page": {
         "health": lazy_gettext("Admin > Office 365 > Support"),
         "health_small_business": lazy_gettext("Admin > Get help and online support"),

@@ -15,6 +15,7 @@ from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Tenant
+from overstap.entrypoints import words
 from overstap.language import language
 from overstap.store.fleet import WorkerRecord
 from overstap.store.rows import EffectRecord
@@ -66,6 +67,7 @@ def run_whole(
     """A run with everything that is known of it."""
     return {
         **run_summary(stored),
+        "findings": [finding.to_dict(words.ENGLISH) for finding in words.findings(stored.run)],
         "journal": [_entry(entry) for entry in journal],
         "effects": [_effect(effect) for effect in effects],
         "pending_signals": [

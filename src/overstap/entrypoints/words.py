@@ -11,8 +11,12 @@ from rich.text import Text
 
 from overstap.app.tasks import Task
 from overstap.clock import format_duration
+from overstap.domain.findings import Finding, blockers
 from overstap.language import language
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
+
+ENGLISH = language("en")
+"""What operators read."""
 
 STYLES = {
     "submitted": "white",
@@ -100,7 +104,7 @@ def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
     if run.status is Status.RETRYING:
         return f"try {run.attempt + 1}{wait}: {run.error}"
     if task is not None and run.status is Status.WAITING:
-        return f"somebody: {task.title(language('en'))}, at most {span(task.deadline_at - now)} more"
+        return f"somebody: {task.title(ENGLISH)}, at most {span(task.deadline_at - now)} more"
     if run.state == "credit_check":
         left = "" if run.deadline_at is None else f", at most {span(run.deadline_at - now)} more"
         return f"the credit bureau{left}"
@@ -114,7 +118,14 @@ def ended(run: Run) -> str:
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.created_at)}"
     off = run.data.get("domains_off")
     without = f", without {', '.join(off)}" if off else ""
-    return f"{run.state}{took}{without}" + (f": {run.error}" if run.error else "")
+    found = " ".join(finding.sentence(ENGLISH) for finding in blockers(findings(run)))
+    why = run.error or found
+    return f"{run.state}{took}{without}" + (f": {why}" if why else "")
+
+
+def findings(run: Run) -> list[Finding]:
+    """What the rules said when a run was stopped by them; empty for the others."""
+    return [Finding.from_data(data) for data in run.data.get("findings", ())]
 
 
 def line(entry: JournalEntry) -> str:

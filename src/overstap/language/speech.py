@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.lists import format_list
@@ -21,13 +22,17 @@ from num2words import num2words
 from overstap.errors import BadInput
 from overstap.language.message import Message, Money
 
+_Unit = Literal["day", "hour", "minute", "second"]
+
 SOURCE = "en"
 """The language of the texts in the code: it needs no catalogue."""
 LOCALES = ("nl", SOURCE)
 _SPELLED = 12
 """Up to this number, what is counted is written as a word: `twee gebruikers`."""
-_ROUGHLY = 1.2
-"""From so many of a unit on, a duration is told in it."""
+_MOMENT = "d MMM y HH:mm"
+"""How a moment is written, in CLDR's letters."""
+_UNITS: Mapping[_Unit, int] = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+"""The units of a duration, each with its seconds; the two largest are told."""
 
 
 class Language:
@@ -77,11 +82,22 @@ class Language:
 
     def _when(self, value: date | timedelta) -> str:
         if isinstance(value, timedelta):
-            return format_timedelta(value, threshold=_ROUGHLY, locale=self.locale)
+            return self._lasting(value)
         if isinstance(value, datetime):
             here = value.astimezone()
-            return format_datetime(here, "medium", locale=self.locale, tzinfo=here.tzinfo)
+            return format_datetime(here, _MOMENT, locale=self.locale, tzinfo=here.tzinfo)
         return format_date(value, "long", locale=self.locale)
+
+    def _lasting(self, duration: timedelta) -> str:
+        rest = round(duration.total_seconds())
+        parts: list[str] = []
+        for unit, size in _UNITS.items():
+            many, rest = divmod(rest, size)
+            if many or (size == 1 and not parts):
+                # With a threshold out of reach, it is told in this unit and in no larger one.
+                part = timedelta(seconds=many * size)
+                parts.append(format_timedelta(part, granularity=unit, threshold=inf, locale=self.locale))
+        return format_list(parts[:2], locale=self.locale)
 
     def count(self, number: int) -> str:
         """A number of things: a word where it is small, as in a sentence."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
 from overstap.store.database import Database
 from overstap.store.rows import (
@@ -146,6 +147,14 @@ class Runs:
     def active(self, tenant_id: str) -> StoredRun | None:
         """The run of a tenant that has not ended (rules.md J3: there is at most one)."""
         return self._one((RUN.c.tenant_id == tenant_id) & RUN.c.ended_at.is_(None))
+
+    def active_run(self, tenant_id: str) -> ActiveRun | None:
+        """The same, as the rules and the locks look at it."""
+        stored = self.active(tenant_id)
+        if stored is None:
+            return None
+        run = stored.run
+        return ActiveRun(run.id, run.workflow, run.version, run.state, run.deadline_at)
 
     def page(
         self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from overstap.app.service import Service
 from overstap.bootstrap import App, open_app
-from overstap.domain.tenant import Tenant
+from overstap.domain.tenant import BillingFrequency, PaymentMethod, Tenant
 from overstap.entrypoints import shapes, words
 from overstap.errors import BadInput, NotFound
 from overstap.settings import Settings, load_settings
@@ -31,6 +32,18 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="a file of settings (or OVERSTAP_CONFIG)")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="Its id or exact name.")]
+SubscriptionArgument = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription.")]
+PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="Id of the new plan, such as e3.")]
+SeatsOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=1_000_000, metavar="N", help="Seats of the new plan; as many as now if left out."),
+]
+PaymentOption = Annotated[PaymentMethod | None, typer.Option(help="How it is paid; as now if left out.")]
+BillingOption = Annotated[BillingFrequency | None, typer.Option(help="How often it is billed; as now if left out.")]
+ActingOption = Annotated[
+    str | None, typer.Option("--as", metavar="UPN", help="The tenant's admin who acts; you, an operator, if left out.")
+]
 LocaleOption = Annotated[
     str | None, typer.Option("--locale", metavar="nl|en", help="The language of sentences; the tenant's if left out.")
 ]
@@ -96,6 +109,14 @@ class Face:
     def tell(text: str = "") -> None:
         """One plain line for people, never wrapped or coloured: it can be searched and cut."""
         sys.stdout.write(f"{text}\n")
+
+    def mark(self, text: Text) -> None:
+        """One line for people with colour in it where there is any, never wrapped."""
+        out = self.out
+        if out.is_terminal:
+            out.print(text, soft_wrap=True)
+        else:
+            self.tell(text.plain)
 
     @staticmethod
     def json(value: Any) -> None:

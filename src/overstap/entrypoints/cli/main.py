@@ -16,7 +16,18 @@ import typer
 
 from overstap import __version__
 from overstap.domain.findings import NotEligible
-from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tasks, tenants, workflow
+from overstap.entrypoints.cli import (
+    catalog,
+    daemon,
+    database,
+    orders,
+    questions,
+    rehearsal,
+    runs,
+    tasks,
+    tenants,
+    workflow,
+)
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
 from overstap.errors import OverstapError
 
@@ -54,6 +65,7 @@ def _show_version() -> None:
     _version(asked=True)
 
 
+questions.add_to(app)
 orders.add_to(app)
 runs.add_to(app)
 tasks.add_to(app)

@@ -8,9 +8,23 @@ from typing import Annotated
 import typer
 
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.tenant import BillingFrequency, PaymentMethod
 from overstap.entrypoints import shapes, words
-from overstap.entrypoints.cli.face import Face, JsonFlag, LocaleOption, command, find_tenant, run_id, whole
+from overstap.entrypoints.cli.face import (
+    ActingOption,
+    BillingOption,
+    Face,
+    JsonFlag,
+    LocaleOption,
+    PaymentOption,
+    PlanArgument,
+    SeatsOption,
+    SubscriptionArgument,
+    TenantArgument,
+    command,
+    find_tenant,
+    run_id,
+    whole,
+)
 
 
 def operator() -> str:
@@ -23,18 +37,13 @@ def operator() -> str:
 
 def submit(
     face: Face,
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="Its id or exact name.")],
-    subscription: Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription to change.")],
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the new plan, such as e3.")],
-    seats: Annotated[
-        int | None,
-        typer.Option(min=1, max=1_000_000, metavar="N", help="Seats of the new plan; as many as now if left out."),
-    ] = None,
-    payment: Annotated[PaymentMethod | None, typer.Option(help="As now if left out.")] = None,
-    billing: Annotated[BillingFrequency | None, typer.Option(help="As now if left out.")] = None,
-    acting_upn: Annotated[
-        str | None, typer.Option("--as", metavar="UPN", help="The tenant's admin who orders; you if left out.")
-    ] = None,
+    tenant: TenantArgument,
+    subscription: SubscriptionArgument,
+    plan: PlanArgument,
+    seats: SeatsOption = None,
+    payment: PaymentOption = None,
+    billing: BillingOption = None,
+    acting_upn: ActingOption = None,
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="The same key again gives the same run, never a second one.")
     ] = None,

@@ -115,6 +115,9 @@ def _header(face: Face, stored: StoredRun, now: datetime, task: Task | None) -> 
         table.add_row("held by", f"{stored.claimed_by} until {words.when(stored.claim_until)}")
     if run.error:
         table.add_row("error", run.error)
+    for finding in words.findings(run):
+        advice = f"{finding.rule}: {finding.sentence(words.ENGLISH)} {finding.advice(words.ENGLISH)}"
+        table.add_row(str(finding.severity), advice)
     face.print(table)
 
 

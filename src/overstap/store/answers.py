@@ -19,13 +19,13 @@ Place = tuple[str, int, str]
 """A state of a workflow: its name, its version, the state."""
 
 
-class Questions:
-    """What runs of one database ask people."""
+class Answers:
+    """What runs of one database ask people, and what these say."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def asking(self, places: Collection[Place], tenant_id: str | None = None) -> list[StoredRun]:
+    def awaited(self, places: Collection[Place], tenant_id: str | None = None) -> list[StoredRun]:
         """The runs in some of these states, the oldest first.
 
         Args:
@@ -38,7 +38,7 @@ class Questions:
         with self._database.read() as connection:
             return [to_stored(row) for row in connection.execute(query)]
 
-    def answer(self, run_id: str, answer: Signal, *, visit: int, rivals: Collection[str]) -> None:
+    def give(self, run_id: str, answer: Signal, *, visit: int, rivals: Collection[str]) -> None:
         """Put the answer to what a run asks now into its inbox: the first one, and no other.
 
         Whoever is told that it was taken can rely on it: what comes later does not overtake it.
