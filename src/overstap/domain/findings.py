@@ -74,3 +74,7 @@ class NotEligible(Refused):
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(finding.sentence for finding in blockers(self.findings)))
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return {"findings": [finding.to_dict() for finding in self.findings]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,10 @@ class ActiveChange(Conflict):
             f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
         )
         self.run_id = run_id
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return {"run_id": self.run_id}
 
 
 STORED = [

@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from overstap import __version__
-from overstap.domain.findings import NotEligible
 from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tenants, workflow
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
 from overstap.errors import OverstapError
@@ -117,10 +116,7 @@ def _report(error: OverstapError, *, as_json: bool) -> None:
     sys.stderr.write(f"error: {error}\n")
     if as_json:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
-        body: dict[str, object] = {"code": code, "message": str(error)}
-        if isinstance(error, NotEligible):
-            body["findings"] = [finding.to_dict() for finding in error.findings]
-        Face.json({"error": body})
+        Face.json({"error": {"code": code, "message": str(error), **error.evidence}})
 
 
 def _usage(error: typer.TyperException, *, as_json: bool) -> int:
