@@ -11,11 +11,13 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.portal import Portal
 from overstap.app.service import Service
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.eligibility import Limits
+from overstap.domain.locks import Guard, PortalPage
 from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
@@ -29,13 +31,13 @@ from overstap.store.ledger import DatabaseBooks
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
-from overstap.workflow.files import load_library
+from overstap.workflow.files import Library, load_library
 
-__all__ = ["App", "DatabaseStatus", "database_status", "open_app", "upgrade_database"]
+__all__ = ["App", "DatabaseStatus", "database_status", "make_guard", "open_app", "upgrade_database"]
 
 log = structlog.get_logger(__name__)
 
-MakeProvider = Callable[[DatabaseBooks, Clock], Embedded]
+MakeProvider = Callable[[DatabaseBooks, Clock, Guard], Embedded]
 
 
 class App:
@@ -62,14 +64,16 @@ class App:
         self.runs = Runs(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
+        guard = make_guard(self.library, settings)
         books = DatabaseBooks(database)
         self.provider = (
-            make_provider(books, self.clock)
+            make_provider(books, self.clock, guard)
             if make_provider
-            else Embedded(books, self.catalog, settings.embedded, self.clock)
+            else Embedded(books, self.catalog, settings.embedded, self.clock, guard=guard)
         )
         limits = Limits(wizard_users=settings.rules.wizard_users, legacy_users=settings.rules.legacy_users)
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
         options = StepOptions(
             limits=limits,
             credit_threshold_cents=settings.rules.credit_threshold_cents,
@@ -130,6 +134,12 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def make_guard(library: Library, settings: Settings) -> Guard:
+    """What refuses from outside what a run locks, as its workflow file and the settings say."""
+    whole = settings.rules.portal_lock == "portal"
+    return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))
 
 
 def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:

@@ -10,9 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
+from overstap.store.books import hold_tenant
 from overstap.store.database import Database
 from overstap.store.rows import (
+    ACTIVE_COLUMNS,
     EFFECT,
     JOURNAL,
     RUN,
@@ -22,6 +25,7 @@ from overstap.store.rows import (
     changing_values,
     fixed_values,
     journal_values,
+    to_active,
     to_effect,
     to_entry,
     to_run,
@@ -115,6 +119,8 @@ class Runs:
         while True:
             try:
                 with self._database.write() as connection:
+                    # Who changes the tenant from outside has found no run: none may begin until that is committed.
+                    hold_tenant(connection, run.tenant_id)
                     connection.execute(insert(RUN), values)
                     connection.execute(insert(JOURNAL), journal_values(decision.entry))
                     notify(connection)
@@ -150,6 +156,13 @@ class Runs:
     def active(self, tenant_id: str) -> StoredRun | None:
         """The run of a tenant that has not ended (rules.md J3: there is at most one)."""
         return self._one((RUN.c.tenant_id == tenant_id) & RUN.c.ended_at.is_(None))
+
+    def active_run(self, tenant_id: str) -> ActiveRun | None:
+        """The same, as locks are judged by; it may have gone on by the time it is looked at."""
+        query = select(*ACTIVE_COLUMNS).where(RUN.c.tenant_id == tenant_id, RUN.c.ended_at.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else to_active(row)
 
     def page(
         self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None
