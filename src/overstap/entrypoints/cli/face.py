@@ -31,6 +31,16 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="a file of settings (or OVERSTAP_CONFIG)")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Plain JSON instead of a table.")]
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="Its id or exact name.")]
+SubscriptionArgument = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with what was done.")]
+ActingOption = Annotated[
+    str | None, typer.Option("--as", metavar="UPN", help="The tenant's admin who does it; you if left out.")
+]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="The same key again gives the same answer, and does nothing.")
+]
+NO_REASON = "no reason given"
 
 _WIDE = 200
 _GENERAL = "overstap.general"

@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from overstap import __version__
-from overstap.entrypoints.cli import catalog, daemon, database, orders, rehearsal, runs, tenants, workflow
+from overstap.entrypoints.cli import (
+    catalog,
+    daemon,
+    database,
+    licences,
+    orders,
+    portal,
+    rehearsal,
+    runs,
+    subscriptions,
+    tenants,
+    workflow,
+)
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
 from overstap.errors import OverstapError
 
@@ -56,6 +68,9 @@ def _show_version() -> None:
 orders.add_to(app)
 runs.add_to(app)
 tenants.add_to(app)
+licences.add_to(app)
+subscriptions.add_to(app)
+portal.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
 daemon.add_to(app)

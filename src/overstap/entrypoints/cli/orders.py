@@ -13,6 +13,11 @@ from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
 
 
+def actor_of(acting_upn: str | None) -> str:
+    """Who does something, as it is written down: the tenant's admin, else whoever sits at the terminal."""
+    return f"admin:{acting_upn}" if acting_upn else operator()
+
+
 def operator() -> str:
     """Who sits at the terminal, as the journal names it."""
     try:
@@ -51,8 +56,7 @@ def submit(
             billing_frequency=billing,
             acting_upn=acting_upn,
         )
-        actor = f"admin:{acting_upn}" if acting_upn else operator()
-        stored, is_new = app.service.submit(change, key=key, actor=actor)
+        stored, is_new = app.service.submit(change, key=key, actor=actor_of(acting_upn))
         if as_json:
             face.json(whole(app, stored))
             return
