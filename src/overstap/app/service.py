@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -28,7 +28,6 @@ from overstap.workflow.run import JournalEntry
 
 WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 """What carries a change, by the way it goes."""
-_NO_IMPORT = frozenset({"commerce", "licence"})
 
 
 class Registry(Provider, Protocol):
@@ -37,18 +36,14 @@ class Registry(Provider, Protocol):
     def tenants(self) -> list[Tenant]:
         """The facts of all tenants, by name."""
 
-    def import_tenants(
-        self, exports: Sequence[TenantExport], now: datetime, permit: Callable[[str], None]
-    ) -> list[Tenant]:
+    def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
         """Take over tenants, all or none of them.
-
-        Args:
-            permit: asked for each tenant's id while nobody else can change that tenant; raises when it may not change.
 
         Returns:
             Their facts afterwards, in the order given.
 
         Raises:
+            TenantLocked: when a run locks the commerce or the licences of a tenant.
             Conflict: when a tenant has an order under way.
         """
 
@@ -175,10 +170,10 @@ class Service:
             Their facts afterwards, in the order given.
 
         Raises:
-            Conflict: when a tenant's active run locks its commerce or its licences (rules.md R17, R35, J5), or an order
-                of it is under way.
+            TenantLocked: when a tenant's active run locks its commerce or its licences (rules.md R17, R35, J5).
+            Conflict: when an order of it is under way.
         """
-        return self._provider.import_tenants(exports, self._clock.now(), self._refuse_locked)
+        return self._provider.import_tenants(exports, self._clock.now())
 
     def tenants(self) -> list[Tenant]:
         """The facts of all tenants, by name."""
@@ -191,19 +186,6 @@ class Service:
             NotFound: when there is no such tenant.
         """
         return self._provider.tenant(tenant_id)
-
-    def _refuse_locked(self, tenant_id: str) -> None:
-        """Refuse what comes from outside while a run has the tenant's commerce or licences to itself."""
-        active = self._runs.active(tenant_id)
-        if active is None:
-            return
-        run = active.run
-        locks = self._library.get(run.workflow, run.version).states[run.state].locks & _NO_IMPORT
-        if locks:
-            raise Conflict(
-                f"{run.input.get('tenant_name')} ({tenant_id}) cannot be imported: run {run.id} is in {run.state} and "
-                f"locks its {' and '.join(sorted(locks))}. Import it again when the run has ended."
-            )
 
     def _resolve(self, change: PlanChange, tenant: Tenant) -> tuple[PlanChange, dict[str, Any]]:
         """The change with everything it left open filled in from its source, and the order to submit."""
