@@ -13,7 +13,7 @@ from overstap.clock import Clock
 from overstap.domain.case import Limits, held_subscription
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.eligibility import ensure_eligible
+from overstap.domain.eligibility import check
 from overstap.domain.findings import NotEligible
 from overstap.domain.ports import Provider
 from overstap.domain.tenant import Tenant
@@ -95,10 +95,14 @@ class Service:
     def _submit(self, change: PlanChange, key: str | None, actor: str, locale: str | None) -> StoredRun:
         tenant = self._provider.tenant(change.tenant_id)
         change, order = self._resolve(change, tenant)
-        active = self._runs.active(change.tenant_id)
+        words = language(locale or tenant.locale)
+        active = self._runs.active_run(change.tenant_id)
+        answer = check(tenant, change, self._catalog, self._limits, active)
         if active is not None:
-            raise ActiveChange(change.tenant_id, active.run.id)
-        ensure_eligible(tenant, change, self._catalog, self._limits, language(locale or tenant.locale))
+            findings = [finding.to_dict(words) for finding in answer.findings]
+            raise ActiveChange(change.tenant_id, active.run_id, findings)
+        if not answer.allowed:
+            raise NotEligible(answer.findings, words)
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)

@@ -55,17 +55,19 @@ class ActiveChange(Conflict):
 
     Args:
         run_id: the run that is under way.
+        findings: what the rules say of the change that was refused, as JSON values, where they were asked.
     """
 
-    def __init__(self, tenant_id: str, run_id: str) -> None:
+    def __init__(self, tenant_id: str, run_id: str, findings: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(
             f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
         )
         self.run_id = run_id
+        self.findings = findings
 
     @property
     def evidence(self) -> Mapping[str, Any]:
-        return {"run_id": self.run_id}
+        return {"run_id": self.run_id, "findings": list(self.findings)}
 
 
 STORED = [
