@@ -88,7 +88,7 @@ def tenant(*held: Subscription, **facts: Any) -> Tenant:
 
 
 def under_way(state: str = "migrating", until: datetime | None = NOON) -> ActiveRun:
-    return ActiveRun("01RUN", "plan_change", 1, state, until)
+    return ActiveRun("01RUN", "t1", "s1", "plan_change", 1, state, seq=3, until=until)
 
 
 def judge(

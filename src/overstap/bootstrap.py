@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
@@ -20,7 +21,7 @@ from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
-from overstap.domain.locks import CREDIT_CHECK
+from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
 from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
@@ -38,11 +39,11 @@ from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, sch
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
 
-__all__ = ["App", "DatabaseStatus", "database_status", "open_app", "upgrade_database"]
+__all__ = ["App", "DatabaseStatus", "database_status", "make_guard", "open_app", "upgrade_database"]
 
 log = structlog.get_logger(__name__)
 
-MakeProvider = Callable[[DatabaseBooks, Clock], Embedded]
+MakeProvider = Callable[[DatabaseBooks, Clock, Guard], Embedded]
 
 
 class App:
@@ -69,11 +70,12 @@ class App:
         self.runs = Runs(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
+        guard = make_guard(self.library, settings)
         books = DatabaseBooks(database)
         self.provider = (
-            make_provider(books, self.clock)
+            make_provider(books, self.clock, guard)
             if make_provider
-            else Embedded(books, self.catalog, settings.embedded, self.clock)
+            else Embedded(books, self.catalog, settings.embedded, self.clock, guard=guard)
         )
         limits = Limits(
             wizard_users=settings.rules.wizard_users,
@@ -82,6 +84,7 @@ class App:
             credit_window=_credit_window(self.library),
         )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
         self.questions = Questions(
             self.runs,
             Past(database),
@@ -161,6 +164,12 @@ def _credit_window(library: Library) -> timedelta:
     if deadline is None:  # the lint rules this out: the state waits for signals
         raise ValueError(f"{CREDIT_CHECK} has no deadline")
     return deadline.after
+
+
+def make_guard(library: Library, settings: Settings) -> Guard:
+    """What refuses from outside what a run locks, as its workflow file and the settings say."""
+    whole = settings.rules.portal_lock == "portal"
+    return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))
 
 
 def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:

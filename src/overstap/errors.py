@@ -6,6 +6,7 @@ OverstapError                 what was wrong, in one sentence; `exit_code` of th
 ├── BadInput              2   what was given cannot be read: file, place, what was expected
 ├── NotFound              3   nothing here has that id
 ├── Conflict              4   it clashes with what is there already
+│   └── TenantLocked          a run has the tenant to itself: which lock, which run, until when
 └── ProviderError             an outside system did not do what it was asked
     ├── ProviderUnavailable   it said so before doing anything: try again later
     ├── ProviderTimeout       no answer in time: it may or may not have done the work
@@ -14,13 +15,20 @@ OverstapError                 what was wrong, in one sentence; `exit_code` of th
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 
 class OverstapError(Exception):
     """The root of the tree; its text is a sentence a user can act on."""
 
     exit_code: ClassVar[int] = 1
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """What programs need to know beside the text, as JSON values by name."""
+        return {}
 
 
 class Refused(OverstapError):
@@ -43,6 +51,39 @@ class Conflict(OverstapError):
     """The request clashes with something that exists already."""
 
     exit_code = 4
+
+
+class TenantLocked(Conflict):
+    """A plan change under way has something of the tenant to itself (rules.md J5).
+
+    Args:
+        tenant: its name and id, for people.
+        lock: `commerce`, `portal` or `licence`.
+        run_id: the run that holds the lock.
+        state: the state of that run.
+        until: the deadline of that state, None when it has none; what follows may lock the same.
+    """
+
+    _HELD: ClassVar[Mapping[str, str]] = {
+        "commerce": "no subscription can be bought, changed or cancelled",
+        "portal": "its admins cannot use the portal, and land on the status page",
+        "licence": "no licence can be given or taken",
+    }
+
+    def __init__(self, tenant: str, lock: str, run_id: str, *, state: str, until: datetime | None) -> None:
+        most = "" if until is None else f", whose deadline is {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"{tenant} is locked ({lock}): {self._HELD[lock]} while run {run_id} is in {state}{most}. "
+            f"Try again when the run has ended; `overstap runs watch {run_id}` follows it."
+        )
+        self.lock = lock
+        self.run_id = run_id
+        self.until = until
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        until = None if self.until is None else self.until.astimezone(UTC).isoformat()
+        return {"lock": self.lock, "run_id": self.run_id, "until": until}
 
 
 class ClaimLost(Refused):

@@ -7,12 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from overstap.app.engine import Engine
 from overstap.app.settling import Settler, Work
+from overstap.bootstrap import make_guard
 from overstap.clock import VirtualClock
+from overstap.domain.locks import Guard
 from overstap.domain.tenant import Admin, AdminRole, BillingFrequency, Domain, PaymentMethod, ServiceHealth
 from overstap.errors import ClaimLost
 from overstap.providers.graph_export import ExportedSubscription, ExportedUser, TenantExport
+from overstap.settings import Settings
+from overstap.steps import STEP_EVENTS
 from overstap.store.batch import Claim, Overtaken
 from overstap.workflow.decide import Perform
+from overstap.workflow.files import load_library
 
 SKUS = {
     "midsize": ("04a7fb0d-32e0-4241-b4f5-3f7618cd1162", "MIDSIZEPACK"),
@@ -21,6 +26,11 @@ SKUS = {
     "e4": ("1392051d-0cb9-4b7a-88d5-621fee5e8711", "ENTERPRISEWITHSCAL"),
 }
 """SKU id and part number of some plans (rules.md §I)."""
+
+
+def shipped_guard() -> Guard:
+    """What refuses from outside what the workflow files that come along lock, with plain settings."""
+    return make_guard(load_library(Settings().workflows, STEP_EVENTS), Settings())
 
 
 def sample_tenant(

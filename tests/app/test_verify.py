@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 from sqlmodel import SQLModel
 
 from overstap.app.verify import Verifier
@@ -25,6 +25,7 @@ from overstap.steps import STEP_EVENTS
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.audit_time import Mark, span
+from overstap.store.books import OPERATION, PURCHASE
 from overstap.store.database import Database
 from overstap.testing import Driver, sample_tenant
 from overstap.workflow.files import load_library
@@ -32,12 +33,16 @@ from rule_marks import NUMBERS
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=20)
+WHY = {"actor": "admin", "reason": "the test says so"}
 REFUSED = {"operation": "swap_licences", "tenant": "back", "kind": "refuses", "times": 1, "after": 1}
 
 
 @dataclass
 class Office:
-    """Three tenants: the change of `done` completed, that of `back` was rolled back, that of `parked` awaits credit."""
+    """Three tenants: the change of `done` completed, that of `back` was rolled back, that of `parked` awaits credit.
+
+    The admin of `parked` bought something else just before.
+    """
 
     app: App
     clock: VirtualClock
@@ -91,6 +96,8 @@ def play(database: Database) -> Office:
     for tenant in ("done", "back", "parked"):
         made.clock.advance(timedelta(hours=1))
         made.submit(tenant)
+        if tenant == "parked":
+            made.app.portal.buy(tenant, "k1", seats=1, key="early", **WHY)
         made.work()
     made.clock.advance(timedelta(hours=1))
     return made
@@ -233,6 +240,15 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
         "UPDATE run SET state = 'completed' WHERE id = :parked"]),
     "an end in a state with locks": ("J5", "run {done}: it holds the locks of migrating and its end is", [
         "UPDATE run SET state = 'migrating' WHERE id = :done"]),
+    # J7 of what came from outside
+    "what only a run does, under a key from outside": ("J7", "operation outside:parked:early was done and never", [
+        "UPDATE embedded_operation SET operation = 'notify' WHERE key = 'outside:parked:early'"]),
+    "a licence that no admin took": ("J7", "tenant done: a licence was taken at", [
+        ("UPDATE embedded_assignment SET removed_at = :later, removed_by = 'outside:done:never'"
+        f" WHERE user_id = 'done-0' AND {NEW}")]),
+    "a billing that no admin ended": ("J7", "tenant back: a billing ended at", [
+        ("UPDATE embedded_billing SET ended_at = :later, ended_by = 'outside:back:never'"
+        " WHERE tenant_id = 'back' AND ended_at IS NULL")]),
     # J6
     "a state that is not the journal's": ("J6", "run {done}: its journal folds to state 'completed', stored is 'f", [
         "UPDATE run SET state = 'failed' WHERE id = :done"]),
@@ -310,14 +326,63 @@ def test_a_workflow_file_with_other_locks_is_found(copied: Office, tmp_path: Pat
 
     report = Verifier(Audit(copied.app.database), BooksAudit(copied.app.database), library).verify()
 
-    (locks,) = (check.breaches for check in report.checks if check.rule == "J5")
+    locks = [breach for check in report.checks if check.rule == "J5" for breach in check.breaches]
     assert [f"run {copied.runs['parked']}: credit_check locks ['portal'], not ['commerce']"] == locks
+
+
+EVIDENCE: dict[str, tuple[dict[str, Any], timedelta, str | None]] = {
+    "it did not look": ({}, timedelta(0), "was done without a look at the tenant's locks"),
+    "it looked, and did it all the same": (
+        {"seen": {"run_id": "{parked}", "seq": 3}},
+        timedelta(0),
+        "was done while run {parked} was in credit_check, which locks commerce",
+    ),
+    "it looked at a run of somebody else": (
+        {"seen": {"run_id": "{done}", "seq": 1}},
+        timedelta(0),
+        "was judged by run {done}, which is none of that tenant",
+    ),
+    "it looked before the run's first entry": (
+        {"seen": {"run_id": "{parked}", "seq": 0}},
+        timedelta(0),
+        "was judged by run {parked}, which is none of that tenant",
+    ),
+    "it saw no run long after one had locked the tenant": (
+        {"seen": None},
+        timedelta(hours=9),
+        "while run {parked} was in credit_check, which locks commerce",
+    ),
+    "it saw no run, at the very moment": ({"seen": None}, timedelta(0), None),
+    "it saw no run, on a host whose clock is ahead": ({"seen": None}, timedelta(minutes=1), None),
+    "it saw the run before that locked": ({"seen": {"run_id": "{parked}", "seq": 1}}, timedelta(minutes=9), None),
+}
+
+
+@pytest.mark.rule("J5", "R35")
+@pytest.mark.parametrize(("evidence", "later", "sentence"), EVIDENCE.values(), ids=EVIDENCE)
+def test_what_was_done_from_outside_during_a_lock_is_found(
+    copied: Office, evidence: dict[str, Any], later: timedelta, sentence: str | None
+) -> None:
+    mine = OPERATION.c.key == "outside:parked:early"
+    seen = evidence.get("seen")
+    if seen:
+        evidence = {"seen": {**seen, "run_id": seen["run_id"].format(**copied.runs)}}
+    with copied.app.database.write() as connection:
+        before = connection.execute(select(OPERATION).where(mine)).one()
+        response = {"subscription_id": before.response["subscription_id"], **evidence}
+        connection.execute(update(OPERATION).where(mine).values(response=response, at=before.at + later))
+
+    found = copied.breaches().get("J5", [])
+
+    prefix = "buy_subscription outside:parked:early of tenant parked"
+    assert len(found) == (sentence is not None)
+    assert all(one.startswith(prefix) and str(sentence).format(**copied.runs) in one for one in found), found
 
 
 @pytest.mark.rule("J5")
 def test_ended_runs_hold_no_locks_and_the_law_says_so(copied: Office) -> None:
-    (law,) = (check.law for check in copied.app.verify().checks if check.rule == "J5")
-    assert "an ended run holds none" in law
+    laws = [check.law for check in copied.app.verify().checks if check.rule == "J5"]
+    assert any("an ended run holds none" in law for law in laws)
     assert not LOCKS_BY_STATE["completed"] | LOCKS_BY_STATE["failed"] | LOCKS_BY_STATE["cancelled"]
 
 
@@ -362,6 +427,58 @@ def test_a_later_import_is_no_breach(office: Office, again: TenantExport) -> Non
     assert {} == office.breaches()
 
 
+@pytest.mark.rule("J1", "J2", "J4")
+def test_what_admins_do_when_no_run_locks_it_is_no_breach(office: Office) -> None:
+    portal, target = office.app.portal, office.target("done")
+    for tenant, subscription in (("done", target), ("back", "back-e1"), ("parked", "parked-e1")):
+        portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], **WHY)
+    office.clock.advance(timedelta(hours=1))
+    portal.cancel("done", target, **WHY)
+    portal.cancel("back", "back-e1", **WHY)
+
+    assert {} == office.breaches()
+
+
+@pytest.mark.rule("J4")
+@pytest.mark.parametrize(
+    ("tenant", "sentence"),
+    [
+        ("done", "run {done} is completed and its target {new} is closed"),
+        ("back", "run {back} is failed and its source back-e1 was closed at"),
+    ],
+)
+def test_a_subscription_that_was_closed_at_another_time_than_it_was_cancelled_is_found(
+    office: Office, tenant: str, sentence: str
+) -> None:
+    subscription = {"done": office.target("done"), "back": "back-e1"}[tenant]
+    office.app.portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], **WHY)
+    office.app.portal.cancel(tenant, subscription, **WHY)
+
+    office.tamper(f"UPDATE {ROW} SET closed_at = :later WHERE tenant_id = '{tenant}' AND id = '{subscription}'")
+
+    expected = sentence.format(**office.runs, new=office.target("done"))
+    assert [True] == [expected in breach for breach in office.breaches()["J4"]]
+
+
+@pytest.mark.rule("J4")
+def test_a_source_that_was_cancelled_during_its_change_is_found(office: Office) -> None:
+    at = office.clock.now()
+    values = {
+        "key": "outside:parked:late",
+        "tenant_id": "parked",
+        "operation": "cancel_subscription",
+        "request": {},
+        "response": {"subscription_id": "parked-e1", "seen": {"run_id": office.runs["parked"], "seq": 1}},
+        "at": at,
+    }
+    with office.app.database.write() as connection:
+        connection.execute(insert(OPERATION), values)
+        connection.execute(update(PURCHASE).where(PURCHASE.c.id == "parked-e1").values(closed_at=at))
+
+    (breach,) = office.breaches()["J4"]
+    assert f"run {office.runs['parked']} is credit_check and its source parked-e1 was closed at" in breach
+
+
 # --- others are at work meanwhile, on other clocks ---
 
 
@@ -394,6 +511,10 @@ def test_one_run_s_changes_follow_its_visits_and_others_the_clock() -> None:
 
     assert (True, False) == (ordered.precedes(started), started.precedes(ordered))
     assert (True, False) == (imported.precedes(ordered), ordered.precedes(imported))
+
+
+def test_an_admin_s_key_is_no_run_s_whatever_it_looks_like() -> None:
+    assert (None, "run") == (Mark(LATER, "outside:acme:3:move").run, Mark(LATER, "run:acme:3:move").run)
 
 
 def test_what_one_operation_began_was_not_over_then_whatever_another_clock_says() -> None:

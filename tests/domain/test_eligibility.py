@@ -15,7 +15,7 @@ from overstap.domain.blocking import BLOCKING
 from overstap.domain.case import Limits, make_case
 from overstap.domain.catalog import Pair
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.eligibility import check, ensure_eligible
+from overstap.domain.eligibility import check
 from overstap.domain.findings import Finding, NotEligible, Severity, blockers
 from overstap.domain.links import status
 from overstap.domain.tenant import PaymentMethod, ServiceHealth, Tenant
@@ -464,15 +464,13 @@ def test_no_rule_depends_on_another(seed: int) -> None:
 
 
 def test_a_refusal_has_each_blocker_on_a_line_of_its_own_and_keeps_the_warnings() -> None:
-    held, change = worst()
+    findings = check(*worst(), CATALOG, Limits()).findings
 
-    with pytest.raises(NotEligible) as error:
-        ensure_eligible(held, change, CATALOG, Limits(), DUTCH)
+    refused = NotEligible(findings, DUTCH)
 
-    told = [f"{one.sentence(DUTCH)} {one.advice(DUTCH)}" for one in blockers(error.value.findings)]
-    assert isinstance(error.value, Refused)
-    assert told == str(error.value).splitlines()
-    assert codes(error.value.findings)[-2:] == ["no_way_back", "backup_advised"]
+    assert isinstance(refused, Refused)
+    assert [f"{one.sentence(DUTCH)} {one.advice(DUTCH)}" for one in blockers(findings)] == str(refused).splitlines()
+    assert codes(refused.findings)[-2:] == ["no_way_back", "backup_advised"]
 
 
 def test_a_finding_as_plain_values_carries_its_words_in_the_language_asked_for() -> None:

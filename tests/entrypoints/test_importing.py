@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +12,16 @@ import pytest
 from overstap.app.catalog_file import load_catalog
 from overstap.bootstrap import App
 from overstap.clock import Clock, VirtualClock
+from overstap.domain.books import Account
 from overstap.domain.change import PlanChange
+from overstap.domain.locks import ActiveRun, Guard
 from overstap.domain.tenant import PaymentMethod
-from overstap.errors import Conflict
+from overstap.errors import TenantLocked
 from overstap.providers.embedded import Embedded
 from overstap.providers.graph_export import read_export
 from overstap.settings import Settings, data_path
 from overstap.store.database import Database
-from overstap.store.ledger import DatabaseBooks
+from overstap.store.ledger import DatabaseBooks, DatabaseLedger
 from overstap.testing import Driver
 
 Cli = Callable[..., Any]
@@ -70,8 +72,8 @@ class Office:
 def office(database_url: str) -> Iterator[Office]:
     clock, settings = VirtualClock(NOON), Settings(database_url=database_url)
 
-    def interrupted(books: DatabaseBooks, clock: Clock) -> Embedded:
-        return Interrupted(books, load_catalog(settings.catalog), settings.embedded, clock)
+    def interrupted(books: DatabaseBooks, clock: Clock, guard: Guard) -> Embedded:
+        return Interrupted(books, load_catalog(settings.catalog), settings.embedded, clock, guard=guard)
 
     with App(settings, Database(database_url), clock=clock, make_provider=interrupted) as app:
         app.service.import_tenants([BAKERY])
@@ -122,25 +124,27 @@ def test_a_tenant_whose_run_locks_nothing_yet_may_be_imported(office: Office) ->
     assert (7, "completed") == (after.credit_limit, office.state(run_id))
 
 
-def test_the_locks_are_read_while_the_tenant_is_held(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer from before the transaction could be out of date when the import begins."""
+def test_the_locks_are_read_while_every_tenant_is_held_and_all_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer from before could be out of date; runs held one by one could be held by a worker in another order."""
     order_of_events: list[str] = []
-    ledger_lock, active = DatabaseBooks.transaction, office.app.runs.active
+    put_account, active_runs = DatabaseLedger.put_account, DatabaseLedger.active_runs
 
-    def transaction(books: DatabaseBooks) -> Any:
-        order_of_events.append("transaction")
-        return ledger_lock(books)
+    def put(ledger: DatabaseLedger, account: Account, at: datetime) -> None:
+        put_account(ledger, account, at)
+        order_of_events.append("held")
 
-    def look(tenant_id: str) -> Any:
-        order_of_events.append("look")
-        return active(tenant_id)
+    def look(ledger: DatabaseLedger, tenant_ids: Collection[str]) -> dict[str, ActiveRun]:
+        order_of_events.append(f"look at {len(tenant_ids)}")
+        return active_runs(ledger, tenant_ids)
 
-    monkeypatch.setattr(DatabaseBooks, "transaction", transaction)
-    monkeypatch.setattr(office.app.runs, "active", look)
+    monkeypatch.setattr(DatabaseLedger, "put_account", put)
+    monkeypatch.setattr(DatabaseLedger, "active_runs", look)
 
     office.app.service.import_tenants([BAKERY, HAIRDRESSER])
 
-    assert ["transaction", "look", "look"] == order_of_events
+    assert ["held", "held", "look at 2"] == order_of_events
 
 
 @pytest.mark.rule("R35", "J5")
@@ -151,5 +155,6 @@ def test_the_locks_of_others_do_not_matter(office: Office) -> None:
     (imported,) = office.app.service.import_tenants([HAIRDRESSER])
 
     assert HAIRDRESSER.name == imported.name
-    with pytest.raises(Conflict, match=run_id):
+    with pytest.raises(TenantLocked) as refused:
         office.app.service.import_tenants([BAKERY])
+    assert ("commerce", run_id) == (refused.value.lock, refused.value.run_id)

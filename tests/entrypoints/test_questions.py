@@ -71,6 +71,18 @@ def test_submit_refuses_with_the_findings_that_eligibility_told(tenants: Cli, ro
     assert before == rows()
 
 
+@pytest.mark.rule("R40")
+def test_submit_refuses_a_second_change_with_the_findings_too_and_names_the_first(tenants: Cli) -> None:
+    question = ("Northwind Dental", subscription(tenants, "Northwind Dental"), "e3")
+    run = tenants("submit", *question, "--json").json["id"]
+
+    told, refused = tenants("eligibility", *question, "--json"), tenants("submit", *question, "--json")
+
+    error = refused.json["error"]
+    assert (4, run, told.json["findings"]) == (refused.code, error["run_id"], error["findings"])
+    assert "change_under_way" == error["findings"][0]["code"]
+
+
 @pytest.mark.rule("R3")
 @pytest.mark.parametrize(
     ("upn", "code", "words"),

@@ -19,6 +19,7 @@ from overstap.providers.graph_export import TenantExport, read_export
 from overstap.settings import EmbeddedSettings, TenantOverride
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
+from overstap.testing import shipped_guard
 
 CONFIG = Path(__file__).parents[2] / "config"
 CATALOG = load_catalog(CONFIG / "catalog.toml")
@@ -42,7 +43,7 @@ class Office:
     def __init__(self, database: Database, **settings: Any) -> None:
         self.books = DatabaseBooks(database)
         self.clock = VirtualClock(NOON)
-        self.provider = Embedded(self.books, CATALOG, EmbeddedSettings(**settings), self.clock)
+        self.provider = Embedded(self.books, CATALOG, EmbeddedSettings(**settings), self.clock, guard=shipped_guard())
         self.provider.import_tenants([DENTAL], NOON)
 
     def do(self, operation: str, key: str, **request: Any) -> Any:

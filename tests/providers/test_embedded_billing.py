@@ -21,6 +21,7 @@ from overstap.settings import EmbeddedSettings
 from overstap.store import embedded_tables
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
+from overstap.testing import shipped_guard
 
 CONFIG = Path(__file__).parents[2] / "config"
 CATALOG = load_catalog(CONFIG / "catalog.toml")
@@ -59,7 +60,7 @@ def test_never_are_both_billings_on(keep: bool, operations: list[str]) -> None:
 
 
 def _play(database: Database, operations: list[str], *, keep: bool) -> None:
-    provider = Embedded(DatabaseBooks(database), CATALOG, EmbeddedSettings(), VirtualClock(NOON))
+    provider = Embedded(DatabaseBooks(database), CATALOG, EmbeddedSettings(), VirtualClock(NOON), guard=shipped_guard())
     provider.import_tenants([KAPPER], NOON)
     users = [user.id for user in KAPPER.users]
     sku = CATALOG.plan("small-business-premium").sku

@@ -15,7 +15,7 @@ from overstap.providers.embedded import Embedded
 from overstap.settings import EmbeddedSettings
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
-from overstap.testing import sample_tenant
+from overstap.testing import sample_tenant, shipped_guard
 
 CATALOG = load_catalog(Path(__file__).parents[2] / "config" / "catalog.toml")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -30,7 +30,8 @@ class Office:
     """A tenant with two custom domains, of which the first is the default."""
 
     def __init__(self, database: Database) -> None:
-        self.provider = Embedded(DatabaseBooks(database), CATALOG, EmbeddedSettings(), VirtualClock(NOON))
+        books, clock = DatabaseBooks(database), VirtualClock(NOON)
+        self.provider = Embedded(books, CATALOG, EmbeddedSettings(), clock, guard=shipped_guard())
         self.take_over("a.example", "b.example")
 
     def take_over(self, *domains: str) -> None:

@@ -17,6 +17,7 @@ from overstap.providers.graph_export import read_export
 from overstap.settings import EmbeddedSettings, Fault
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
+from overstap.testing import shipped_guard
 
 CONFIG = Path(__file__).parents[2] / "config"
 CATALOG = load_catalog(CONFIG / "catalog.toml")
@@ -39,6 +40,7 @@ class Faulty:
             CATALOG,
             EmbeddedSettings(faults=faults),
             self.clock,
+            guard=shipped_guard(),
             sleep=self.slept.append,
             later=lambda seconds, work: self.late.append((seconds, work)),
         )

@@ -19,6 +19,7 @@ from overstap.app.settling import Settler, Work
 from overstap.bootstrap import App
 from overstap.clock import Clock, VirtualClock, format_duration, parse_duration
 from overstap.domain.change import PlanChange
+from overstap.domain.locks import Guard
 from overstap.errors import ClaimLost
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings
@@ -117,9 +118,9 @@ class World:
         self.driver = Driver(self.app.engine, self.clock)
         self.tenants: set[str] = set()
 
-    def _make_provider(self, books: DatabaseBooks, clock: Clock) -> Embedded:
+    def _make_provider(self, books: DatabaseBooks, clock: Clock, guard: Guard) -> Embedded:
         catalog = load_catalog(self.settings.catalog)
-        return Embedded(books, catalog, self.settings.embedded, clock, sleep=self.sleep, later=self.later)
+        return Embedded(books, catalog, self.settings.embedded, clock, guard=guard, sleep=self.sleep, later=self.later)
 
     def sleep(self, seconds: float) -> None:
         """What a provider does that hangs."""
@@ -260,7 +261,8 @@ class World:
                 select(BILLING).where(BILLING.c.tenant_id == tenant).order_by(BILLING.c.started_at, BILLING.c.id)
             ).all()
         with DatabaseBooks(self.database).reading() as books:
-            plan = {held.id: PLANS[held.sku_part_number] for held in books.purchases(tenant)}
+            skus = {held.id: held.sku_part_number for held in books.purchases(tenant)}
+            plan = {held: PLANS.get(sku, sku) for held, sku in skus.items()}
         return [
             (plan[row.subscription_id], since_start(row.started_at), row.ended_at and since_start(row.ended_at))
             for row in rows

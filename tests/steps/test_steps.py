@@ -21,6 +21,7 @@ from overstap.settings import EmbeddedSettings, Fault
 from overstap.steps import STEP_EVENTS, StepOptions, registry
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
+from overstap.testing import shipped_guard
 from overstap.workflow.outcome import Done, Outcome, Progress, Stop, Wait
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -125,7 +126,9 @@ def bench(database: Database) -> Callable[..., Bench]:
         options = {name: value for name, value in how.items() if name == "keep_old_billing"}
         clock = VirtualClock(NOON)
         settings = EmbeddedSettings(**embedded)
-        provider = Embedded(DatabaseBooks(database), CATALOG, settings, clock, sleep=lambda _: None)
+        provider = Embedded(
+            DatabaseBooks(database), CATALOG, settings, clock, guard=shipped_guard(), sleep=lambda _: None
+        )
         provider.import_tenants([export], NOON)
         known = [held for held in export.subscriptions if CATALOG.plan_of_sku(held.sku_part_number, held.sku_id)]
         order = {"tenant_id": export.id, "subscription_id": known[0].id, "target_plan": target_plan}

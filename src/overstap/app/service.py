@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from overstap.clock import Clock
 from overstap.domain.case import Limits, held_subscription
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.eligibility import ensure_eligible
+from overstap.domain.eligibility import check
 from overstap.domain.findings import NotEligible
 from overstap.domain.ports import Provider
 from overstap.domain.tasks import ANSWERS
@@ -29,7 +29,6 @@ from overstap.workflow.run import JournalEntry
 
 WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 """What carries a change, by the way it goes."""
-_NO_IMPORT = frozenset({"commerce", "licence"})
 
 
 class Registry(Provider, Protocol):
@@ -38,18 +37,14 @@ class Registry(Provider, Protocol):
     def tenants(self) -> list[Tenant]:
         """The facts of all tenants, by name."""
 
-    def import_tenants(
-        self, exports: Sequence[TenantExport], now: datetime, permit: Callable[[str], None]
-    ) -> list[Tenant]:
+    def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
         """Take over tenants, all or none of them.
-
-        Args:
-            permit: asked for each tenant's id while nobody else can change that tenant; raises when it may not change.
 
         Returns:
             Their facts afterwards, in the order given.
 
         Raises:
+            TenantLocked: when a run locks the commerce or the licences of a tenant.
             Conflict: when a tenant has an order under way.
         """
 
@@ -101,10 +96,14 @@ class Service:
     def _submit(self, change: PlanChange, key: str | None, actor: str, locale: str | None) -> StoredRun:
         tenant = self._provider.tenant(change.tenant_id)
         change, order = self._resolve(change, tenant)
-        active = self._runs.active(change.tenant_id)
+        words = language(locale or tenant.locale)
+        active = self._runs.active_run(change.tenant_id)
+        answer = check(tenant, change, self._catalog, self._limits, active)
         if active is not None:
-            raise ActiveChange(change.tenant_id, active.run.id)
-        ensure_eligible(tenant, change, self._catalog, self._limits, language(locale or tenant.locale))
+            findings = [finding.to_dict(words) for finding in answer.findings]
+            raise ActiveChange(change.tenant_id, active.run_id, findings)
+        if not answer.allowed:
+            raise NotEligible(answer.findings, words)
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)
@@ -179,10 +178,10 @@ class Service:
             Their facts afterwards, in the order given.
 
         Raises:
-            Conflict: when a tenant's active run locks its commerce or its licences (rules.md R17, R35, J5), or an order
-                of it is under way.
+            TenantLocked: when a tenant's active run locks its commerce or its licences (rules.md R17, R35, J5).
+            Conflict: when an order of it is under way.
         """
-        return self._provider.import_tenants(exports, self._clock.now(), self._refuse_locked)
+        return self._provider.import_tenants(exports, self._clock.now())
 
     def tenants(self) -> list[Tenant]:
         """The facts of all tenants, by name."""
@@ -195,19 +194,6 @@ class Service:
             NotFound: when there is no such tenant.
         """
         return self._provider.tenant(tenant_id)
-
-    def _refuse_locked(self, tenant_id: str) -> None:
-        """Refuse what comes from outside while a run has the tenant's commerce or licences to itself."""
-        active = self._runs.active(tenant_id)
-        if active is None:
-            return
-        run = active.run
-        locks = self._library.get(run.workflow, run.version).states[run.state].locks & _NO_IMPORT
-        if locks:
-            raise Conflict(
-                f"{run.input.get('tenant_name')} ({tenant_id}) cannot be imported: run {run.id} is in {run.state} and "
-                f"locks its {' and '.join(sorted(locks))}. Import it again when the run has ended."
-            )
 
     def _resolve(self, change: PlanChange, tenant: Tenant) -> tuple[PlanChange, dict[str, Any]]:
         """The change with everything it left open filled in from its source, and the order to submit."""

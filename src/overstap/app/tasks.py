@@ -112,7 +112,7 @@ class Tasks:
             remind_at=datetime.fromisoformat(asked["remind_at"]) if asked else None,
             deadline_at=run.deadline_at,
             needed=needed_role(source),
-            people=may_change(tenant, source),
+            people=may_change(tenant.admins, source),
             facts=facts(run.input, run.data, self._catalog),
         )
 
@@ -165,7 +165,7 @@ class Tasks:
         known = next((one for one in task.people if one.casefold() == upn.strip().casefold()), None)
         if known is not None:
             return known
-        role = role_of(self._provider.tenant(task.run.tenant_id), upn)
+        role = role_of(self._provider.tenant(task.run.tenant_id).admins, upn)
         code = "not_an_admin" if role is None else "role_too_low"
         finding = blocker(code, "R3", links.ADMINS, upn=upn.strip(), needed=str(task.needed))
         raise NotEligible([finding], language(locale or task.locale))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 from overstap.domain.locks import LOCKS_BY_STATE
 from overstap.errors import OverstapError
@@ -88,6 +89,8 @@ class Verifier:
             (Check("J3", "A tenant has at most one active change"), self._audit.active_changes),
             (Check("J4", "The source subscription is closed last, and only by a completed change"),
              self._books.closing),
+            (Check("J5", "What was done from outside a change was done while no lock of it forbade that"),
+             partial(self._books.outside, self._library.locks)),
             (Check("J7", "An idempotency key causes one effect, and what was confirmed was done"),
              self._books.effects),
             (Check("design §4", "Every journal entry, effect and signal belongs to a run"), self._audit.orphans),

@@ -68,7 +68,7 @@ def ordered_by_an_admin(case: Case) -> Iterator[Finding]:
     upn = case.change.acting_upn
     if upn is None:
         return
-    needed, role = needed_role(case.family), role_of(case.tenant, upn)
+    needed, role = needed_role(case.family), role_of(case.tenant.admins, upn)
     if role is None:
         yield blocker("not_an_admin", "R3", links.ADMINS, upn=upn, needed=str(needed))
     elif not suffices(role, needed):

@@ -9,6 +9,18 @@ from typing import Any
 
 IMPORT = "import"
 """What the books name as the cause of a change that an import made; other causes are idempotency keys."""
+OUTSIDE = "outside:"
+"""How the idempotency keys begin of what a tenant's admins ask for; a run's keys begin with its id."""
+
+
+def outside_key(tenant_id: str, key: str) -> str:
+    """The idempotency key under which the books keep what was asked from outside under a key of the caller's own."""
+    return f"{OUTSIDE}{tenant_id}:{key}"
+
+
+def from_outside(cause: str | None) -> bool:
+    """Whether what the books name as a cause is no run's doing: an import's, or an admin's."""
+    return cause is not None and (cause == IMPORT or cause.startswith(OUTSIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,11 @@ class Account:
     name: str
     locale: str
     credit_limit: int
+
+    @property
+    def title(self) -> str:
+        """Its name and id, for people."""
+        return f"{self.name} ({self.id})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from overstap.domain.blocking import BLOCKING
 from overstap.domain.case import Case, Limits, make_case
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.findings import Finding, NotEligible, blockers
+from overstap.domain.findings import Finding, blockers
 from overstap.domain.locks import ActiveRun
 from overstap.domain.tenant import Tenant
 from overstap.domain.warning import WARNING
-from overstap.language import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +62,6 @@ def judge(case: Case) -> Eligibility:
     route = _route(case.change.route, stops)
     told = tuple(finding for rule in WARNING for finding in rule(replace(case, route=route)))
     return Eligibility(route, stops + told)
-
-
-def ensure_eligible(
-    tenant: Tenant,
-    change: PlanChange,
-    catalog: Catalog,
-    limits: Limits,
-    language: Language,
-) -> Eligibility:
-    """Ask every rule about a change, and refuse it when one blocks.
-
-    Args:
-        language: in which a refusal is told.
-
-    Raises:
-        NotEligible: with all findings, when one of them is a blocker.
-        NotFound: see `check`.
-    """
-    answer = check(tenant, change, catalog, limits)
-    if not answer.allowed:
-        raise NotEligible(answer.findings, language)
-    return answer
 
 
 def _route(asked: Route, stops: Sequence[Finding]) -> Route:

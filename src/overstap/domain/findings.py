@@ -111,3 +111,7 @@ class NotEligible(Refused):
         self.findings = tuple(findings)
         self.language = language
         super().__init__(told(blockers(self.findings), language))
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return {"findings": [finding.to_dict(self.language) for finding in self.findings]}

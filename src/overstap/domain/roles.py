@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from overstap.domain.tenant import AdminRole, Tenant
+from collections.abc import Iterable
+
+from overstap.domain.tenant import Admin, AdminRole
 
 SMALL_BUSINESS = "small-business"
 _RANK = {AdminRole.ADMIN: 1, AdminRole.GLOBAL_ADMIN: 2}
@@ -17,16 +19,16 @@ def needed_role(family: str | None) -> AdminRole:
     return AdminRole.ADMIN if family == SMALL_BUSINESS else AdminRole.GLOBAL_ADMIN
 
 
-def role_of(tenant: Tenant, upn: str) -> AdminRole | None:
+def role_of(admins: Iterable[Admin], upn: str) -> AdminRole | None:
     """The highest role that a person has in a tenant, None for who is no administrator; letter case does not matter."""
-    roles = [admin.role for admin in tenant.admins if admin.upn.casefold() == upn.strip().casefold()]
+    roles = [admin.role for admin in admins if admin.upn.casefold() == upn.strip().casefold()]
     return max(roles, key=_RANK.__getitem__, default=None)
 
 
-def may_change(tenant: Tenant, family: str | None) -> tuple[str, ...]:
-    """Who of a tenant's administrators may change a subscription of this family, sorted (rules.md R3)."""
+def may_change(admins: Iterable[Admin], family: str | None) -> tuple[str, ...]:
+    """Which of a tenant's administrators may change a subscription of this family, sorted (rules.md R3)."""
     needed = needed_role(family)
-    return tuple(sorted({admin.upn for admin in tenant.admins if suffices(admin.role, needed)}))
+    return tuple(sorted({admin.upn for admin in admins if suffices(admin.role, needed)}))
 
 
 def suffices(role: AdminRole, needed: AdminRole) -> bool:

@@ -62,6 +62,28 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """One user account; `upn` is the name that its user signs in with."""
+
+    id: str
+    upn: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """A subscription and the users that hold a licence of it, by UPN."""
+
+    subscription: Subscription
+    users: tuple[User, ...]
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody has; below zero in a licence conflict (rules.md R8)."""
+        return self.subscription.seats - self.subscription.assigned
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """An internet domain of a tenant; `custom` when it is not the initial one (rules.md R12)."""
 
@@ -107,6 +129,11 @@ class Tenant:
     services: tuple[ServiceHealth, ...]
     admins: tuple[Admin, ...]
     credit_limit: int
+
+    @property
+    def title(self) -> str:
+        """Its name and id, for people."""
+        return f"{self.name} ({self.id})"
 
     def subscription(self, subscription_id: str) -> Subscription | None:
         """The subscription with that id, None when the tenant has no such one."""

@@ -14,7 +14,7 @@ from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
-from overstap.domain.tenant import Tenant
+from overstap.domain.tenant import Licences, Tenant
 from overstap.entrypoints import words
 from overstap.language import language
 from overstap.store.fleet import WorkerRecord
@@ -140,6 +140,24 @@ def tenant_summary(facts: Tenant) -> Json:
             {"id": one.id, "plan": one.plan, "sku_part_number": one.sku_part_number, "seats": one.seats}
             for one in facts.subscriptions
         ],
+    }
+
+
+def licences(held: Licences, locked_by: str | None) -> Json:
+    """A subscription and who holds its licences.
+
+    Args:
+        locked_by: the run that leaves the subscription no options meanwhile (rules.md R36).
+    """
+    return {
+        "subscription_id": held.subscription.id,
+        "plan": held.subscription.plan,
+        "sku_part_number": held.subscription.sku_part_number,
+        "seats": held.subscription.seats,
+        "assigned": held.subscription.assigned,
+        "free": held.free,
+        "locked_by": locked_by,
+        "users": [{"id": user.id, "upn": user.upn, "name": user.display_name} for user in held.users],
     }
 
 

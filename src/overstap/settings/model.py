@@ -71,12 +71,17 @@ class WorkerSettings(_Section):
 
 
 class RulesSettings(_Section):
-    """The limits that the rules judge by (rules.md R2, R11, R19, R33)."""
+    """What the rules leave to be set (rules.md R2, R11, R15, R19, R33).
+
+    Attributes:
+        portal_lock: what a migration closes: the whole `portal`, or its page `subscriptions` only.
+    """
 
     wizard_users: int = Field(default=300, ge=1)
     legacy_users: int = Field(default=25, ge=1)
     credit_threshold: Decimal = Field(default=Decimal("2500.00"), ge=0, decimal_places=2)
     keep_old_billing: bool = False
+    portal_lock: Literal["portal", "subscriptions"] = "portal"
 
     @property
     def credit_threshold_cents(self) -> int:

@@ -45,7 +45,7 @@ def _tell(provider: Provider, catalog: Catalog, context: StepContext, kind: Task
         {
             "tenant_id": context.tenant_id,
             "run_id": context.run_id,
-            "to": list(may_change(tenant, catalog.family_of(context.input.get("source_plan")))),
+            "to": list(may_change(tenant.admins, catalog.family_of(context.input.get("source_plan")))),
             "subject": kind.heading(spoken, about),
             "text": "\n".join([*first, *lines]),
         },

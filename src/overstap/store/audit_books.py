@@ -13,8 +13,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Select, Table, and_, exists, func, or_, select
 
-from overstap.domain.books import IMPORT
+from overstap.domain.books import IMPORT, OUTSIDE, from_outside
+from overstap.domain.locks import LOCK_OF_OPERATION, LocksOf
 from overstap.store.audit_closing import Held, Subscriptions, order_as_it_ended
+from overstap.store.audit_outside import done_while_locked
 from overstap.store.audit_time import Mark, Span, span
 from overstap.store.books import ASSIGNMENT, BILLING, MOVE, OPERATION, ORDER, PURCHASE
 from overstap.store.database import Database
@@ -75,7 +77,7 @@ class BooksAudit:
                 one = span(row.assigned_at, row.assigned_by, row.removed_at, row.removed_by)
                 spans[row.subscription_id].append(one)
             for subscription_id, licences in spans.items():
-                lost = [one.end for one in licences if one.end is not None and one.end.by != IMPORT]
+                lost = [one.end for one in licences if one.end is not None and not from_outside(one.end.by)]
                 for mark in lost:
                     reason = _unreplaced(orders.get(mark.run or ""), tenant_id, subscription_id, mark, spans)
                     what = f"user {user_id} of tenant {tenant_id} lost {subscription_id} at {mark.at}"
@@ -95,13 +97,19 @@ class BooksAudit:
                 yield f"order {order.id} of tenant {order.tenant_id} is of run {order.reference}, which does not exist"
             yield from books.look(order)
 
+    def outside(self, locks_of: LocksOf) -> Iterator[str | None]:
+        """What was done from outside was done while no lock forbade it (rules.md J5)."""
+        with self._database.snapshot() as connection:
+            yield from done_while_locked(connection, locks_of)
+
     def effects(self) -> Iterator[str | None]:
         """What was confirmed was done, what was done was intended, and nothing was done twice (rules.md J7)."""
         missing = select(EFFECT.c.key, EFFECT.c.operation).where(
             EFFECT.c.status == "confirmed",
             ~exists().where(OPERATION.c.key == EFFECT.c.key, OPERATION.c.operation == EFFECT.c.operation),
         )
-        unintended = select(OPERATION.c.key).where(~exists().where(EFFECT.c.key == OPERATION.c.key))
+        asked = and_(OPERATION.c.key.startswith(OUTSIDE, autoescape=True), OPERATION.c.operation.in_(LOCK_OF_OPERATION))
+        unintended = select(OPERATION.c.key).where(~exists().where(EFFECT.c.key == OPERATION.c.key), ~asked)
         twice = (
             select(MOVE.c.tenant_id, MOVE.c.user_id, MOVE.c.to_subscription_id, func.count().label("times"))
             .group_by(MOVE.c.tenant_id, MOVE.c.user_id, MOVE.c.from_subscription_id, MOVE.c.to_subscription_id)
@@ -157,7 +165,7 @@ def _was_billed(order: Row[Any], old: Sequence[Span]) -> bool:
 
 
 def _stays_billed(name: str, spans: Sequence[Span], end: Mark, others: set[str]) -> str | None:
-    """A subscription is billed at a run's end, and then until another order of another plan, or an import, ends it."""
+    """A subscription is billed at a run's end, and then until another order of it, or one from outside, ends it."""
 
     def is_on(one: Span) -> bool:
         # What the run itself began can only have been ended after that, whatever the clock of another host says.
@@ -168,7 +176,7 @@ def _stays_billed(name: str, spans: Sequence[Span], end: Mark, others: set[str])
     if not on:
         return f"{name} is not billed at its end"
     stopped = on[-1].end
-    if stopped is None or stopped.by == IMPORT or stopped.run in others:
+    if stopped is None or from_outside(stopped.by) or stopped.run in others:
         return None
     return f"{name} is billed no longer since {stopped.at}, by {stopped.by}, which is no other order of it"
 

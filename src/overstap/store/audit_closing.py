@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
-from overstap.domain.books import IMPORT
+from overstap.domain.books import from_outside
 from overstap.store.audit_time import Mark
 from overstap.store.books import ASSIGNMENT, MOVE, OPERATION, ORDER, PURCHASE, RESIDENCE, TENANT
 
@@ -44,9 +44,11 @@ class Subscriptions:
         self._left = {(row[0], row[1]) for row in connection.execute(bought_away)}
         closings = select(OPERATION.c.key, OPERATION.c.at).where(OPERATION.c.operation == "close_subscription")
         self._closings: dict[str, list[Mark]] = _by_run(connection.execute(closings).all())
+        asked = select(OPERATION).where(OPERATION.c.operation == "cancel_subscription")
+        self._cancelled = {(one.tenant_id, one.response["subscription_id"]): one for one in connection.execute(asked)}
         moves = select(MOVE.c.key, func.max(MOVE.c.at).label("at")).group_by(MOVE.c.key)
         swaps = select(ASSIGNMENT.c.assigned_by.label("key"), func.max(ASSIGNMENT.c.assigned_at).label("at"))
-        swaps = swaps.where(ASSIGNMENT.c.assigned_by != IMPORT).group_by(ASSIGNMENT.c.assigned_by)
+        swaps = swaps.group_by(ASSIGNMENT.c.assigned_by)
         self._moved = _by_run([*connection.execute(moves), *connection.execute(swaps)])
 
     def look(self, order: Row[Any]) -> Iterator[str | None]:
@@ -59,7 +61,7 @@ class Subscriptions:
         if order.state == "completed":
             yield from self._left_behind(name, "source", source)
             yield from self._last(name, order, source)
-            lost = self._closed.get(target) is not None and target not in self._left
+            lost = self._closed.get(target) is not None and target not in self._left and not self._was_cancelled(target)
             yield f"{name} and its target {target[1]} is closed" if lost else None
         elif order.state in _UNDONE:
             yield from self._left_behind(name, "target", target)
@@ -87,11 +89,18 @@ class Subscriptions:
         closed_at = self._closed.get(source)
         if closed_at is None or source in self._left:
             return None
+        if order.cancelled_at is not None and self._was_cancelled(source):
+            return None  # an admin had no use for it any more
         imported_at = self._imported.get(order.tenant_id)
         undone = order.cancelled_at is not None and order.reference not in self._closings
         if undone and imported_at is not None and closed_at <= imported_at:
             return None  # an export told of it no longer
         return f"{name} and its source {source[1]} was closed at {closed_at}"
+
+    def _was_cancelled(self, place: Held) -> bool:
+        """Whether it was closed by being cancelled from outside."""
+        cancelled = self._cancelled.get(place)
+        return cancelled is not None and from_outside(cancelled.key) and cancelled.at == self._closed.get(place)
 
 
 def _places(connection: Connection, table: Table, *conditions: Any) -> set[Held]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from overstap.domain.books import from_outside
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """The moment of a change, and what caused it.
 
     Attributes:
-        by: an idempotency key `run:state:visit:step[:chunk]`, `import`, or None where nothing is known.
+        by: an idempotency key `run:state:visit:step[:chunk]`, a cause from outside, or None where nothing is known.
     """
 
     at: datetime
@@ -34,7 +36,7 @@ class Mark:
         return self.at <= other.at
 
     def _place(self) -> tuple[str, int] | None:
-        parts = (self.by or "").split(":")
+        parts = [] if from_outside(self.by) else (self.by or "").split(":")  # an admin's key may hold colons too
         return (parts[0], int(parts[2])) if len(parts) > 3 and parts[2].isdecimal() else None  # noqa: PLR2004
 
 

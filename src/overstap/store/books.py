@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, Table, and_, func, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.domain.books import Account, Operation, Order, Purchase
-from overstap.domain.tenant import Admin, AdminRole, Domain, ServiceHealth
+from overstap.domain.tenant import Admin, AdminRole, Domain, ServiceHealth, User
 from overstap.store import embedded_tables as tables
 
 
@@ -41,6 +41,12 @@ def held(table: Table, tenant_id: str, subscription_id: str) -> ColumnElement[bo
     return and_(table.c.tenant_id == tenant_id, table.c.subscription_id == subscription_id)
 
 
+def hold_tenant(connection: Connection, tenant_id: str) -> None:
+    """Hold a tenant, if there is one, against every other writer of what it has until the transaction ends."""
+    # SQLite knows no FOR UPDATE and needs none: its write transactions come one after the other.
+    connection.execute(select(TENANT.c.id).where(TENANT.c.id == tenant_id).with_for_update())
+
+
 class BooksReader:
     """The books of all tenants at one moment; see `providers.embedded.books.Reader`."""
 
@@ -66,6 +72,10 @@ class BooksReader:
     def users(self, tenant_id: str) -> int:
         query = select(func.count()).select_from(USER).where(USER.c.tenant_id == tenant_id)
         return int(self._connection.execute(query).scalar_one())
+
+    def people(self, tenant_id: str) -> list[User]:
+        rows = self._rows(select(USER).where(USER.c.tenant_id == tenant_id).order_by(USER.c.upn, USER.c.id))
+        return [User(id=row.id, upn=row.upn, display_name=row.display_name) for row in rows]
 
     def domains(self, tenant_id: str) -> list[Domain]:
         rows = self._rows(select(DOMAIN).where(DOMAIN.c.tenant_id == tenant_id).order_by(DOMAIN.c.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select, update
 
 from overstap.domain.books import Account, Operation, Order, Purchase
+from overstap.domain.locks import ActiveRun
 from overstap.domain.tenant import Admin, Domain, ServiceHealth
 from overstap.store.books import (
     ADMIN,
@@ -29,8 +30,10 @@ from overstap.store.books import (
     WITHDRAWAL,
     BooksReader,
     held,
+    hold_tenant,
 )
 from overstap.store.database import Database, upserting
+from overstap.store.rows import ACTIVE_COLUMNS, RUN, to_active
 
 
 class DatabaseLedger(BooksReader):
@@ -47,9 +50,16 @@ class DatabaseLedger(BooksReader):
         self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
     def lock(self, tenant_id: str) -> Account | None:
-        # SQLite knows no FOR UPDATE and needs none: its write transactions come one after the other.
-        self._connection.execute(select(TENANT.c.id).where(TENANT.c.id == tenant_id).with_for_update())
+        hold_tenant(self._connection, tenant_id)
         return self.account(tenant_id)
+
+    def active_runs(self, tenant_ids: Collection[str]) -> dict[str, ActiveRun]:
+        # A plain read may show a state that a worker is just about to leave: its commit would slip in between this look
+        # and ours, and we would change what its new state locks. Held for share, the runs stay where we saw them until
+        # we are done, since workers lock what they commit. In the workers' order, or two wait for each other for ever.
+        query = select(*ACTIVE_COLUMNS).where(RUN.c.tenant_id.in_(tenant_ids), RUN.c.ended_at.is_(None))
+        rows = self._connection.execute(query.order_by(RUN.c.id).with_for_update(read=True))
+        return {row.tenant_id: to_active(row) for row in rows}
 
     def put_account(self, account: Account, at: datetime) -> None:
         self._upsert(TENANT, {**asdict(account), "imported_at": at})

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table
 
+from overstap.domain.locks import ActiveRun
 from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
@@ -25,6 +26,9 @@ _CHANGING = (
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")
 RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *CHANGING_COLUMNS)]
+ACTIVE_COLUMNS = [
+    RUN.c[name] for name in ("id", "tenant_id", "subscription_id", "workflow", "version", "state", "seq", "deadline_at")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,20 @@ def to_run(row: Row[Any]) -> Run:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     fields = {name: values[name] for name in (*_FIXED, *_CHANGING)}
     return Run(status=Status(values["status"]), **fields)
+
+
+def to_active(row: Row[Any]) -> ActiveRun:
+    """The active run in a row that holds `ACTIVE_COLUMNS`."""
+    return ActiveRun(
+        run_id=row.id,
+        tenant_id=row.tenant_id,
+        subscription_id=row.subscription_id,
+        workflow=row.workflow,
+        version=row.version,
+        state=row.state,
+        seq=row.seq,
+        until=row.deadline_at,
+    )
 
 
 def changing_values(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,10 @@ from sqlalchemy.exc import IntegrityError
 
 from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
+from overstap.store.books import hold_tenant
 from overstap.store.database import Database
 from overstap.store.rows import (
+    ACTIVE_COLUMNS,
     EFFECT,
     JOURNAL,
     RUN,
@@ -23,6 +25,7 @@ from overstap.store.rows import (
     changing_values,
     fixed_values,
     journal_values,
+    to_active,
     to_effect,
     to_entry,
     to_run,
@@ -52,13 +55,19 @@ class ActiveChange(Conflict):
 
     Args:
         run_id: the run that is under way.
+        findings: what the rules say of the change that was refused, as JSON values, where they were asked.
     """
 
-    def __init__(self, tenant_id: str, run_id: str) -> None:
+    def __init__(self, tenant_id: str, run_id: str, findings: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(
             f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
         )
         self.run_id = run_id
+        self.findings = findings
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return {"run_id": self.run_id, "findings": list(self.findings)}
 
 
 STORED = [
@@ -112,6 +121,8 @@ class Runs:
         while True:
             try:
                 with self._database.write() as connection:
+                    # Who changes the tenant from outside has found no run: none may begin until that is committed.
+                    hold_tenant(connection, run.tenant_id)
                     connection.execute(insert(RUN), values)
                     connection.execute(insert(JOURNAL), journal_values(decision.entry))
                     notify(connection)
@@ -149,12 +160,11 @@ class Runs:
         return self._one((RUN.c.tenant_id == tenant_id) & RUN.c.ended_at.is_(None))
 
     def active_run(self, tenant_id: str) -> ActiveRun | None:
-        """The same, as the rules and the locks look at it."""
-        stored = self.active(tenant_id)
-        if stored is None:
-            return None
-        run = stored.run
-        return ActiveRun(run.id, run.workflow, run.version, run.state, run.deadline_at)
+        """The same, as locks are judged by; it may have gone on by the time it is looked at."""
+        query = select(*ACTIVE_COLUMNS).where(RUN.c.tenant_id == tenant_id, RUN.c.ended_at.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else to_active(row)
 
     def page(
         self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None

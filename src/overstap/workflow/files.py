@@ -37,6 +37,14 @@ class Library:
         except KeyError:
             raise NotFound(f"There is no workflow {name} v{version}. {self._known()}") from None
 
+    def locks(self, name: str, version: int, state: str) -> frozenset[str]:
+        """What a run in a state of a workflow locks for its tenant.
+
+        Raises:
+            NotFound: when the workflow is not here.
+        """
+        return self.get(name, version).states[state].locks
+
     def latest(self, name: str) -> Definition:
         """The workflow that a new run of this name follows: the highest version.
 

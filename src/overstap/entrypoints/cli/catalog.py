@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from overstap.app.catalog_file import load_catalog
+from overstap.domain.catalog import Pair
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
 
@@ -20,8 +21,12 @@ def pairs(face: Face, as_json: JsonFlag = False) -> None:
     table = words.table("from", "to")
     for source in dict.fromkeys(pair.source for pair in catalog.pairs.values()):
         targets = [pair for pair in catalog.pairs.values() if pair.source == source]
-        table.add_row(source, ", ".join(f"{one.target} (closed)" if one.closed else one.target for one in targets))
+        table.add_row(source, ", ".join(_target(one) for one in targets))
     face.print(table)
+
+
+def _target(pair: Pair) -> str:
+    return f"{pair.target} (closed: {words.ENGLISH.tell(pair.closed)})" if pair.closed else pair.target
 
 
 def plans(face: Face, as_json: JsonFlag = False) -> None:

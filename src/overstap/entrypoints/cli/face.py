@@ -47,6 +47,11 @@ ActingOption = Annotated[
 LocaleOption = Annotated[
     str | None, typer.Option("--locale", metavar="nl|en", help="The language of sentences; the tenant's if left out.")
 ]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with what was done.")]
+KeyOption = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="The same key again gives the same answer, and does nothing.")
+]
+NO_REASON = "no reason given"
 
 _WIDE = 200
 _GENERAL = "overstap.general"

@@ -15,15 +15,17 @@ from typing import Annotated
 import typer
 
 from overstap import __version__
-from overstap.domain.findings import NotEligible
 from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    licences,
     orders,
+    portal,
     questions,
     rehearsal,
     runs,
+    subscriptions,
     tasks,
     tenants,
     workflow,
@@ -70,6 +72,9 @@ orders.add_to(app)
 runs.add_to(app)
 tasks.add_to(app)
 tenants.add_to(app)
+licences.add_to(app)
+subscriptions.add_to(app)
+portal.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
 daemon.add_to(app)
@@ -130,10 +135,7 @@ def _report(error: OverstapError, *, as_json: bool) -> None:
     sys.stderr.write(f"error: {error}\n")
     if as_json:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
-        body: dict[str, object] = {"code": code, "message": str(error)}
-        if isinstance(error, NotEligible):
-            body["findings"] = [finding.to_dict(error.language) for finding in error.findings]
-        Face.json({"error": body})
+        Face.json({"error": {"code": code, "message": str(error), **error.evidence}})
 
 
 def _usage(error: typer.TyperException, *, as_json: bool) -> int:

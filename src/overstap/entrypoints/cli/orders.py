@@ -27,6 +27,11 @@ from overstap.entrypoints.cli.face import (
 )
 
 
+def actor_of(acting_upn: str | None) -> str:
+    """Who does something, as it is written down: the tenant's admin, else whoever sits at the terminal."""
+    return f"admin:{acting_upn}" if acting_upn else operator()
+
+
 def operator() -> str:
     """Who sits at the terminal, as the journal names it."""
     try:
@@ -69,8 +74,7 @@ def submit(
             route=Route.MANUAL if manual else Route.WIZARD,
             acknowledged=acknowledged,
         )
-        actor = f"admin:{acting_upn}" if acting_upn else operator()
-        stored, is_new = app.service.submit(change, key=key, actor=actor, locale=locale)
+        stored, is_new = app.service.submit(change, key=key, actor=actor_of(acting_upn), locale=locale)
         if as_json:
             face.json(whole(app, stored))
             return

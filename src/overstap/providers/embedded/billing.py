@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from overstap.domain.tenant import PaymentMethod
 from overstap.errors import ProviderRefused
 from overstap.providers.embedded.call import Answer, Call
+
+BILLED = frozenset({PaymentMethod.CARD, PaymentMethod.INVOICE})
+"""How a subscription is paid that is billed; what is paid otherwise is paid beforehand."""
 
 
 def start_billing(call: Call) -> Answer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from overstap.domain.books import Account, Operation, Order, Purchase
-from overstap.domain.tenant import Admin, Domain, ServiceHealth
+from overstap.domain.locks import ActiveRun
+from overstap.domain.tenant import Admin, Domain, ServiceHealth, User
 
 
 class Reader(Protocol):
@@ -22,6 +23,9 @@ class Reader(Protocol):
 
     def users(self, tenant_id: str) -> int:
         """How many user accounts it has."""
+
+    def people(self, tenant_id: str) -> Sequence[User]:
+        """Its user accounts, by UPN."""
 
     def domains(self, tenant_id: str) -> Sequence[Domain]:
         """Its domains, by name."""
@@ -80,6 +84,12 @@ class Ledger(Reader, Protocol):
 
     def lock(self, tenant_id: str) -> Account | None:
         """One tenant, held against every other writer until the transaction ends."""
+
+    def active_runs(self, tenant_ids: Collection[str]) -> Mapping[str, ActiveRun]:
+        """The active runs of locked tenants, by tenant; they stay as they are until the transaction ends.
+
+        A transaction asks once for all that it needs.
+        """
 
     def put_account(self, account: Account, at: datetime) -> None:
         """Add a tenant, or bring it up to date."""

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from overstap.domain.books import Account, Order, Purchase
+from overstap.domain.locks import ActiveRun
 from overstap.errors import ProviderRefused
 from overstap.providers.embedded.books import Ledger
 from overstap.settings import EmbeddedSettings
+
+_IDS = UUID("0b1e5b0e-6a39-4f0f-9d0b-7a1c0b6f0a51")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Call:
     Attributes:
         account: the tenant, locked.
         settings: as they are for the tenant.
+        active: the tenant's active run, held as it is; only told where the call comes from outside.
     """
 
     ledger: Ledger
@@ -44,6 +49,7 @@ class Call:
     request: Mapping[str, Any]
     now: datetime
     settings: EmbeddedSettings
+    active: ActiveRun | None = None
 
     @property
     def tenant_id(self) -> str:
@@ -54,6 +60,10 @@ class Call:
         if name not in self.request:
             raise ProviderRefused(f"Operation {self.operation} needs {name!r} in its request.")
         return self.request[name]
+
+    def new_id(self, kind: str) -> str:
+        """The id of what this call makes; the same key makes the same id."""
+        return str(uuid5(_IDS, f"{self.key}:{kind}"))
 
     def purchase(self, subscription_id: str) -> Purchase:
         """One subscription of the tenant, closed or not; ProviderRefused when there is none."""

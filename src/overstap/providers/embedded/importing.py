@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from overstap.domain.books import IMPORT, Account, Purchase
-from overstap.domain.tenant import PaymentMethod
+from overstap.domain.locks import COMMERCE, LICENCE, Guard
 from overstap.errors import Conflict
+from overstap.providers.embedded.billing import BILLED
 from overstap.providers.embedded.books import Ledger
 from overstap.providers.graph_export import ExportedSubscription, TenantExport
 
 _ACTIVE = frozenset({"Enabled", "Warning"})
-_BILLED = frozenset({PaymentMethod.CARD, PaymentMethod.INVOICE})
 
 
-Permit = Callable[[str], None]
-"""Raises when the tenant with this id may not change now."""
+def import_exports(ledger: Ledger, exports: Sequence[TenantExport], guard: Guard, now: datetime) -> None:
+    """Bring the books of tenants to what their exports tell, all of them or none.
 
-
-def import_export(ledger: Ledger, export: TenantExport, now: datetime, permit: Permit) -> None:
-    """Bring one tenant's books to what its export tells.
-
-    The export's facts win, but for what happened here since: a subscription that a change closed stays closed, and the
-    one that was bought instead stays with its licences.
-
-    Args:
-        permit: asked while the tenant is held, so that what it answers stays so until the import is done (R17).
+    The exports' facts win, but for what happened here since: a subscription that a change or an admin closed stays
+    closed, and one that was bought here stays with its licences.
 
     Raises:
-        Conflict: when an order of the tenant is under way.
+        TenantLocked: when a run locks the commerce or the licences of a tenant (R17, R35, J5).
+        Conflict: when an order of a tenant is under way.
     """
-    account = Account(id=export.id, name=export.name, locale=export.locale, credit_limit=export.credit_limit)
-    ledger.put_account(account, now)  # also locks the tenant, new or not, until the transaction ends
-    permit(export.id)
+    # Always in the order of their ids, or two imports wait for each other for ever.
+    exports = sorted(exports, key=lambda export: export.id)
+    for export in exports:
+        account = Account(id=export.id, name=export.name, locale=export.locale, credit_limit=export.credit_limit)
+        ledger.put_account(account, now)  # also locks the tenant, new or not, until the transaction ends
+    active = ledger.active_runs([export.id for export in exports])
+    for export in exports:
+        guard.ensure_free(f"{export.name} ({export.id})", active.get(export.id), COMMERCE, LICENCE)
+        _take(ledger, export, now)
+
+
+def _take(ledger: Ledger, export: TenantExport, now: datetime) -> None:
     order = ledger.order_under_way(export.id)
     if order is not None:
         raise Conflict(f"{export.name} has order {order.id} under way; import it again when its change has ended.")
@@ -47,15 +50,16 @@ def import_export(ledger: Ledger, export: TenantExport, now: datetime, permit: P
 
 def _take_subscriptions(ledger: Ledger, export: TenantExport, now: datetime) -> None:
     known = {purchase.id: purchase for purchase in ledger.purchases(export.id)}
-    changed_away = {
+    ended = _asked(ledger, export.id, "cancel_subscription") | {
         purchase.id
         for purchase in known.values()
         if any(order.source == purchase.id and order.completed_at for order in ledger.orders_of(export.id, purchase.id))
     }
+    bought = _asked(ledger, export.id, "buy_subscription") | {one.id for one in known.values() if one.replaces}
     wanted: dict[str, set[str]] = defaultdict(set)
     for user_id, subscription_id in export.assignments:
         wanted[subscription_id].add(user_id)
-    exported = [held for held in export.subscriptions if held.id not in changed_away]
+    exported = [held for held in export.subscriptions if held.id not in ended]
     for held in exported:
         ledger.put_purchase(export.id, _purchase(held, known.get(held.id)))
         _hold(ledger, export.id, held.id, wanted[held.id], now)
@@ -64,12 +68,17 @@ def _take_subscriptions(ledger: Ledger, export: TenantExport, now: datetime) -> 
     for purchase in known.values():
         if purchase.closed_at is not None or purchase.id in {held.id for held in exported}:
             continue
-        if purchase.replaces is not None:  # bought here, so the export cannot know it
+        if purchase.id in bought:  # here, so the export cannot know it
             _hold(ledger, export.id, purchase.id, people.intersection(ledger.holders(export.id, purchase.id)), now)
             continue
         _hold(ledger, export.id, purchase.id, (), now)
         ledger.end_billing(export.id, purchase.id, IMPORT, now)
         ledger.close_purchase(export.id, purchase.id, now)
+
+
+def _asked(ledger: Ledger, tenant_id: str, operation: str) -> set[str]:
+    """The subscriptions that an operation from outside was about."""
+    return {str(done.response["subscription_id"]) for done in ledger.operations(tenant_id, operation)}
 
 
 def _hold(ledger: Ledger, tenant_id: str, subscription_id: str, users: Collection[str], now: datetime) -> None:
@@ -85,7 +94,7 @@ def _hold(ledger: Ledger, tenant_id: str, subscription_id: str, users: Collectio
 
 
 def _bill(ledger: Ledger, tenant_id: str, held: ExportedSubscription, now: datetime) -> None:
-    paid = held.status in _ACTIVE and not held.is_trial and held.payment_method in _BILLED
+    paid = held.status in _ACTIVE and not held.is_trial and held.payment_method in BILLED
     billed = ledger.billed(tenant_id, held.id)
     if paid and not billed:
         ledger.open_billing(tenant_id, held.id, IMPORT, now)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from uuid import UUID, uuid5
 
 from overstap.domain.books import Order, Purchase
 from overstap.errors import ProviderRefused
 from overstap.providers.embedded import billing, domains
 from overstap.providers.embedded.call import Answer, Call
 from overstap.providers.embedded.moves import move_users, under_way_at
-
-_IDS = UUID("0b1e5b0e-6a39-4f0f-9d0b-7a1c0b6f0a51")
 
 
 def place_order(call: Call) -> Answer:
@@ -28,7 +25,7 @@ def place_order(call: Call) -> Answer:
     if seats < least:
         raise ProviderRefused(f"Subscription {source.id} needs {least} seats in the new plan, not {seats}.")
     target = Purchase(
-        id=str(uuid5(_IDS, f"{call.key}:subscription")),
+        id=call.new_id("subscription"),
         sku_id=call["target_sku_id"],
         sku_part_number=call["target_sku_part_number"],
         seats=seats,
@@ -42,7 +39,7 @@ def place_order(call: Call) -> Answer:
         replaces=source.id,
     )
     order = Order(
-        id=str(uuid5(_IDS, f"{call.key}:order")),
+        id=call.new_id("order"),
         reference=reference,
         key=call.key,
         source=source.id,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from overstap.clock import Clock
-from overstap.domain.books import Operation
+from overstap.domain.books import Account, Operation, outside_key
 from overstap.domain.catalog import Catalog
+from overstap.domain.locks import LOCK_OF_OPERATION, ActiveRun, Guard, PortalPage
 from overstap.domain.ports import CreditDecision, Move
-from overstap.domain.tenant import BillingFrequency, PaymentMethod, Subscription, Tenant
-from overstap.errors import NotFound, ProviderRefused
-from overstap.providers.embedded.books import Books, Reader
-from overstap.providers.embedded.call import Call
+from overstap.domain.tenant import Licences, Tenant
+from overstap.errors import Conflict, NotFound, ProviderRefused
+from overstap.providers.embedded.books import Books, Ledger
+from overstap.providers.embedded.call import Answer, Call
+from overstap.providers.embedded.facts import tenant_facts, tenant_licences, unknown_tenant
 from overstap.providers.embedded.faults import Faults, Later, Sleep, later
-from overstap.providers.embedded.importing import Permit, import_export
+from overstap.providers.embedded.importing import import_exports
 from overstap.providers.embedded.moves import progress_of, settle_moves, under_way_at, waiting_to_move
 from overstap.providers.embedded.operations import OPERATIONS
+from overstap.providers.embedded.outside import REQUESTS, ensure_admin
 from overstap.providers.graph_export import TenantExport
 from overstap.settings import EmbeddedSettings
 
@@ -31,7 +34,8 @@ class Embedded:
         books: where they are kept.
         catalog: tells which plan a SKU is.
         settings: how fast it is, and which faults it has.
-        clock: tells when work is done that a fault makes late.
+        clock: tells when what is asked from outside has its turn, and when work is done that a fault makes late.
+        guard: refuses from outside what a tenant's active run locks.
         sleep, later: machine time for faults; tests give their own.
     """
 
@@ -42,12 +46,15 @@ class Embedded:
         settings: EmbeddedSettings,
         clock: Clock,
         *,
+        guard: Guard,
         sleep: Sleep = time.sleep,
         later: Later = later,
     ) -> None:
         self._books = books
         self._catalog = catalog
         self._settings = settings
+        self._clock = clock
+        self._guard = guard
         self._faults = Faults(books, settings.faults, clock, sleep=sleep, later=later)
 
     # --- what changes something ---
@@ -76,41 +83,78 @@ class Embedded:
                 if (known.operation, known.request) != (operation, request):
                     raise ProviderRefused(f"Key {key} was used for another {known.operation}; use a new key.")
                 return known.response
-            settle_moves(ledger, account.id, now)
-            settings = self._settings.of(account.id)
-            answer = OPERATIONS[operation](Call(ledger, account, operation, key, request, now, settings))
-            done = Operation(
-                key=key,
-                tenant_id=account.id,
-                operation=operation,
-                request=request,
-                response=answer.response,
-                at=now,
-                ready_at=answer.ready_at,
-                finished_at=now if answer.finished else None,
-            )
-            ledger.add_operation(done)
-            return answer.response
+            call = Call(ledger, account, operation, key, request, now, self._settings.of(account.id))
+            return _carry_out(call, OPERATIONS[operation])
 
-    def import_tenants(
-        self, exports: Sequence[TenantExport], now: datetime, permit: Permit = lambda _: None
-    ) -> list[Tenant]:
-        """Take over tenants, all or none of them; those that are known are brought up to date.
+    def request(self, operation: str, key: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do one operation that is asked for from outside a run, once per tenant and key; see `outside.REQUESTS`.
+
+        The tenant and its active run are held meanwhile: a run either stays where its locks allow the operation until
+        that is done, or the operation sees the lock (rules.md J5). It is dated when its turn has come.
 
         Args:
-            permit: raises for the id of a tenant that may not change now; nothing changes then.
+            key: the caller's idempotency key; no run's keys are like it.
+            request: JSON values: `tenant_id`, what the operation asks for, `actor`, `reason`, and `acting_upn` when an
+                admin of the tenant does it.
+
+        Returns:
+            Its answer; in `seen` the active run and the number of its journal that it was judged by.
+
+        Raises:
+            TenantLocked: when the tenant's active run forbids it.
+            NotFound, Refused, Conflict: when it cannot be done; nothing is then.
+        """
+        values: dict[str, Any] = json.loads(json.dumps(request))
+        with self._books.transaction() as ledger:
+            account = _hold(ledger, values["tenant_id"])
+            if values.get("acting_upn") is not None:
+                ensure_admin(ledger, account.id, values["acting_upn"])
+            own_key = outside_key(account.id, key)
+            known = ledger.operation(own_key)
+            if known is not None:
+                if (known.operation, _asked(known.request)) != (operation, _asked(values)):
+                    raise Conflict(
+                        f"The idempotency key {key!r} was used for another {known.operation}; use a new one."
+                    )
+                return known.response
+            active = ledger.active_runs([account.id]).get(account.id)
+            self._guard.ensure_free(account.title, active, LOCK_OF_OPERATION[operation])
+            settings, now = self._settings.of(account.id), self._clock.now()
+            call = Call(ledger, account, operation, own_key, values, now, settings, active)
+            seen = active and {"run_id": active.run_id, "seq": active.seq}
+            return _carry_out(call, REQUESTS[operation], seen=seen)
+
+    def open_portal(self, tenant_id: str, upn: str, page: PortalPage) -> ActiveRun | None:
+        """Let one of a tenant's admins into a page of the portal (rules.md R15).
+
+        Returns:
+            The run under way, which leaves the page open (R37); None when there is none.
+
+        Raises:
+            TenantLocked: when the page is closed; its `run_id` is that of the status page to land on (R38).
+            NotFound: when there is no such tenant.
+            Refused: when this is none of its admins.
+        """
+        with self._books.transaction() as ledger:
+            account = _hold(ledger, tenant_id)
+            ensure_admin(ledger, account.id, upn)
+            active = ledger.active_runs([account.id]).get(account.id)
+            self._guard.ensure_open(account.title, active, page)
+            return active
+
+    def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
+        """Take over tenants, all or none of them; those that are known are brought up to date.
 
         Returns:
             Their facts afterwards, in the order given.
 
         Raises:
+            TenantLocked: when a run locks the commerce or the licences of a tenant.
             Conflict: when a tenant has an order under way.
         """
         with self._books.transaction() as ledger:
-            # Always in the order of their ids, or two imports wait for each other for ever.
-            for export in sorted(exports, key=lambda export: export.id):
-                import_export(ledger, export, now, permit)
-            return [self._facts(ledger, export.id) for export in exports]
+            import_exports(ledger, exports, self._guard, now)
+            return [tenant_facts(ledger, self._catalog, export.id) for export in exports]
 
     # --- what is read ---
 
@@ -122,11 +166,20 @@ class Embedded:
     def tenants(self) -> list[Tenant]:
         """The facts of all tenants, by name."""
         with self._books.reading() as books:
-            return [self._facts(books, account.id) for account in books.accounts()]
+            return [tenant_facts(books, self._catalog, account.id) for account in books.accounts()]
 
     def tenant(self, tenant_id: str) -> Tenant:
         with self._books.reading() as books:
-            return self._facts(books, tenant_id)
+            return tenant_facts(books, self._catalog, tenant_id)
+
+    def licences(self, tenant_id: str) -> list[Licences]:
+        """Who holds the licences of each of a tenant's subscriptions, the oldest subscription first.
+
+        Raises:
+            NotFound: when there is no such tenant.
+        """
+        with self._books.reading() as books:
+            return tenant_licences(books, self._catalog, tenant_id)
 
     def holders(self, tenant_id: str, subscription_id: str) -> Sequence[str]:
         with self._books.reading() as books:
@@ -175,39 +228,32 @@ class Embedded:
                 settle_moves(ledger, tenant_id, now)
         return bool(due)
 
-    def _facts(self, books: Reader, tenant_id: str) -> Tenant:
-        account = books.account(tenant_id)
-        if account is None:
-            raise NotFound(f"There is no tenant {tenant_id!r}; `overstap tenants list` shows those that there are.")
-        assigned = books.assigned(tenant_id)
-        subscriptions = []
-        for held in books.purchases(tenant_id):
-            if held.closed_at is not None:
-                continue
-            plan = self._catalog.plan_of_sku(held.sku_part_number, held.sku_id)
-            subscription = Subscription(
-                id=held.id,
-                sku_id=held.sku_id,
-                sku_part_number=held.sku_part_number,
-                plan=plan.id if plan else None,
-                seats=held.seats,
-                assigned=assigned.get(held.id, 0),
-                status=held.status,
-                is_trial=held.is_trial,
-                provisioned=held.provisioned,
-                payment_method=PaymentMethod(held.payment_method),
-                billing_frequency=BillingFrequency(held.billing_frequency),
-                legacy=held.legacy,
-            )
-            subscriptions.append(subscription)
-        return Tenant(
-            id=account.id,
-            name=account.name,
-            locale=account.locale,
-            users=books.users(tenant_id),
-            subscriptions=tuple(subscriptions),
-            domains=tuple(books.domains(tenant_id)),
-            services=tuple(books.services(tenant_id)),
-            admins=tuple(books.admins(tenant_id)),
-            credit_limit=account.credit_limit,
-        )
+
+def _hold(ledger: Ledger, tenant_id: str) -> Account:
+    account = ledger.lock(tenant_id)
+    if account is None:
+        raise unknown_tenant(tenant_id)
+    return account
+
+
+def _asked(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request asks for, whoever asks and why."""
+    return {name: value for name, value in request.items() if name not in {"actor", "reason"}}
+
+
+def _carry_out(call: Call, work: Callable[[Call], Answer], **evidence: Any) -> Mapping[str, Any]:
+    """Do an operation, and write it down with its answer and what it was judged by."""
+    settle_moves(call.ledger, call.tenant_id, call.now)
+    answer = work(call)
+    done = Operation(
+        key=call.key,
+        tenant_id=call.tenant_id,
+        operation=call.operation,
+        request=call.request,
+        response={**answer.response, **evidence},
+        at=call.now,
+        ready_at=answer.ready_at,
+        finished_at=call.now if answer.finished else None,
+    )
+    call.ledger.add_operation(done)
+    return done.response
