@@ -15,6 +15,7 @@ from overstap.app.engine import Engine
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
+from overstap.app.tasks import Tasks
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -25,6 +26,7 @@ from overstap.errors import NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
+from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.claims import Claims
@@ -93,11 +95,13 @@ class App:
             self.clock,
             keep_old_billing=settings.rules.keep_old_billing,
         )
+        self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
             move_chunk=settings.embedded.move_chunk,
             licence_chunk=settings.embedded.licence_chunk,
+            remind_after=settings.tasks.remind_after,
         )
         self.steps = registry(self.provider, self.catalog, options)
         for definition in self.library.all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from overstap.app.engine import Engine
@@ -19,6 +20,7 @@ from overstap.workflow.decide import Perform
 from overstap.workflow.files import load_library
 
 SKUS = {
+    "midsize": ("04a7fb0d-32e0-4241-b4f5-3f7618cd1162", "MIDSIZEPACK"),
     "e1": ("18181a46-0d4e-45cd-891e-60aabd171b4e", "STANDARDPACK"),
     "e3": ("6fd2c87f-b296-42f0-b197-1e91e994b900", "ENTERPRISEPACK"),
     "e4": ("1392051d-0cb9-4b7a-88d5-621fee5e8711", "ENTERPRISEWITHSCAL"),
@@ -40,6 +42,8 @@ def sample_tenant(
     payment: str = "card",
     credit_limit: int = 0,
     healthy: bool = True,
+    domains: Sequence[str] = (),
+    locale: str = "en",
 ) -> TenantExport:
     """A tenant whose users `NAME-0`, `NAME-1` … all hold its one subscription `NAME-PLAN`.
 
@@ -49,6 +53,8 @@ def sample_tenant(
         payment: `card` or `invoice`.
         credit_limit: per month, in cents.
         healthy: whether its one service works (rules.md R7).
+        domains: names of its custom domains, of which the first is the default (rules.md R12, R49).
+        locale: `nl` or `en`.
     """
     sku_id, part_number = SKUS[plan]
     people = tuple(
@@ -72,11 +78,14 @@ def sample_tenant(
     return TenantExport(
         id=name,
         name=name.title(),
-        locale="en",
+        locale=locale,
         skus=(),
         subscriptions=(subscription,),
         users=people,
-        domains=(Domain(f"{name}.onmicrosoft.example", custom=False, default=True),),
+        domains=(
+            Domain(f"{name}.onmicrosoft.example", custom=False, default=not domains),
+            *(Domain(one, custom=True, default=one == domains[0]) for one in domains),
+        ),
         services=(ServiceHealth("Exchange Online", health, healthy=healthy),),
         admins=(Admin(people[0].upn, AdminRole.GLOBAL_ADMIN),),
         credit_limit=credit_limit,

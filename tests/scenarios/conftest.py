@@ -146,10 +146,20 @@ class World:
         credit_limit: int = 1_000_000,
         seats: int | None = None,
         healthy: bool = True,
+        domains: tuple[str, ...] = (),
+        locale: str = "en",
     ) -> str:
         """Import a tenant, or bring it up to date."""
         export = sample_tenant(
-            name, users=users, plan=plan, payment=payment, credit_limit=credit_limit, seats=seats, healthy=healthy
+            name,
+            users=users,
+            plan=plan,
+            payment=payment,
+            credit_limit=credit_limit,
+            seats=seats,
+            healthy=healthy,
+            domains=domains,
+            locale=locale,
         )
         self.app.provider.import_tenants([export], self.clock.now())
         self.tenants.add(name)
@@ -167,6 +177,12 @@ class World:
     def order(self, **tenant: Any) -> str:
         """Import a tenant and order E3 for it; answers the run's id."""
         return self.submit(self.tenant(**tenant))
+
+    def answer(self, run: str, *, declined: bool = False) -> None:
+        """Have the tenant's first admin do what a run asks for now."""
+        task = self.app.tasks.of(self.run(run))
+        assert task is not None, f"run {run} is in {self.state(run)} and asks nothing"
+        self.app.tasks.done(task.id, by=task.people[0], note="the test says so", declined=declined)
 
     def signal(self, run: str, name: str) -> None:
         """Send a run something from outside."""

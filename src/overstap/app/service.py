@@ -16,6 +16,7 @@ from overstap.domain.change import PlanChange, Route
 from overstap.domain.eligibility import check
 from overstap.domain.findings import NotEligible
 from overstap.domain.ports import Provider
+from overstap.domain.tasks import ANSWERS
 from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.language import language
@@ -113,7 +114,7 @@ class Service:
         """Send a run something from outside; a signal that comes early waits for its state.
 
         Raises:
-            BadInput: when the run's workflow awaits no such event, or the reason is empty.
+            BadInput: when the run's workflow awaits no such event, it answers a task, or the reason is empty.
             NotFound: when there is no such run.
             Conflict: when the run cannot come to a state that awaits it any more.
         """
@@ -121,7 +122,10 @@ class Service:
             raise BadInput("A signal needs a reason: say why, it goes into the run's journal.")
         run = self._runs.get(run_id).run
         definition = self._library.get(run.workflow, run.version)
-        known = sorted({name for spec in definition.states.values() for name in spec.signals})
+        if event in ANSWERS:
+            # One that came early would wait here, and confirm a step whose turn has not come (R46).
+            raise BadInput(f"{event!r} is the answer to a task: `overstap tasks done` gives it when its turn has come.")
+        known = sorted({name for spec in definition.states.values() for name in spec.signals} - ANSWERS)
         if event not in known:
             raise BadInput(f"{event!r} is no signal of {run.workflow} v{run.version}; it awaits {', '.join(known)}.")
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]

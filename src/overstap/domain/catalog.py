@@ -138,6 +138,11 @@ class Catalog:
         except KeyError:
             raise NotFound(f"No plan is called {plan_id!r}; plans are {', '.join(self.plans)}.") from None
 
+    def family_of(self, plan_id: str | None) -> str | None:
+        """The family of a plan, None for one that is not sold here."""
+        plan = self.plans.get(plan_id or "")
+        return plan.family if plan else None
+
     def plan_of_sku(self, sku_part_number: str | None, sku_id: str | None = None) -> Plan | None:
         """The plan that is sold as this SKU, None when the catalog does not know it; the id decides, then the name."""
         return self._by_sku.get((sku_id or "").lower()) or self._by_sku.get((sku_part_number or "").casefold())

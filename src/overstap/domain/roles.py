@@ -25,6 +25,12 @@ def role_of(admins: Iterable[Admin], upn: str) -> AdminRole | None:
     return max(roles, key=_RANK.__getitem__, default=None)
 
 
+def may_change(admins: Iterable[Admin], family: str | None) -> tuple[str, ...]:
+    """Which of a tenant's administrators may change a subscription of this family, sorted (rules.md R3)."""
+    needed = needed_role(family)
+    return tuple(sorted({admin.upn for admin in admins if suffices(admin.role, needed)}))
+
+
 def suffices(role: AdminRole, needed: AdminRole) -> bool:
     """Whether a role may do what takes another one."""
     return _RANK[role] >= _RANK[needed]

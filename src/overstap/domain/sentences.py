@@ -209,6 +209,14 @@ STATES: Mapping[str, Message] = {
     "escalated": lazy_gettext("migration, with support"),
     "licenses_reassigned": lazy_gettext("licences reassigned"),
     "rolling_back": lazy_gettext("being undone"),
+    "acknowledgement": lazy_gettext("waits for the acknowledgement"),
+    "backup": lazy_gettext("waits for the answer about the backup"),
+    "preparing": lazy_gettext("being prepared"),
+    "domain_removal": lazy_gettext("waits for the removal of the custom domain"),
+    "buying": lazy_gettext("being bought"),
+    "domain_return": lazy_gettext("waits for the return of the custom domain"),
+    "domain_overdue": lazy_gettext("return of the custom domain overdue, with support"),
+    "adding_domains": lazy_gettext("custom domain being added again"),
 }
 """What is going on in each state of a change, in a few words."""
 

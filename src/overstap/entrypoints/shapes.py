@@ -10,11 +10,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Licences, Tenant
 from overstap.entrypoints import words
+from overstap.language import language
 from overstap.store.fleet import WorkerRecord
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
@@ -95,6 +97,30 @@ def _effect(effect: EffectRecord) -> Json:
         "status": effect.status,
         "at": moment(effect.at),
         "error": effect.error,
+    }
+
+
+def task(given: Task, locale: str | None) -> Json:
+    """An open task.
+
+    Args:
+        locale: the language of its words; None takes the tenant's.
+    """
+    spoken = language(locale or given.locale)
+    return {
+        "id": given.id,
+        "run_id": given.run.id,
+        "tenant_id": given.run.tenant_id,
+        "tenant_name": given.run.input.get("tenant_name"),
+        "kind": given.kind.name,
+        "title": given.title(spoken),
+        "instructions": given.instructions(spoken),
+        "can_be_declined": given.kind.declined is not None,
+        "since": moment(given.since),
+        "remind_at": moment(given.remind_at),
+        "deadline_at": moment(given.deadline_at),
+        "needed_role": str(given.needed),
+        "people": list(given.people),
     }
 
 

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from overstap.app.tasks import Task
 from overstap.clock import format_duration
 from overstap.domain.findings import Finding, blockers
 from overstap.language import language
@@ -19,10 +20,18 @@ ENGLISH = language("en")
 
 STYLES = {
     "submitted": "white",
+    "acknowledgement": "yellow",
+    "backup": "yellow",
+    "preparing": "white",
+    "domain_removal": "yellow",
+    "buying": "white",
     "credit_check": "yellow",
     "migrating": "cyan",
     "escalated": "bold magenta",
     "licenses_reassigned": "blue",
+    "domain_return": "yellow",
+    "domain_overdue": "bold magenta",
+    "adding_domains": "blue",
     "rolling_back": "dark_orange",
     "completed": "green",
     "failed": "bold red",
@@ -81,8 +90,12 @@ def change(run: Run) -> str:
     return f"{run.input.get('source_plan') or '?'} → {run.input.get('target_plan')}"
 
 
-def waits_for(run: Run, now: datetime) -> str:
-    """What has to happen before the run gets on, or how it ended."""
+def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
+    """What has to happen before the run gets on, or how it ended.
+
+    Args:
+        task: what the run asks of somebody.
+    """
     if run.status is Status.ENDED:
         return ended(run)
     if run.status is Status.STUCK:
@@ -90,6 +103,8 @@ def waits_for(run: Run, now: datetime) -> str:
     wait = "" if run.wake_at is None or run.wake_at <= now else f" in {span(run.wake_at - now)}"
     if run.status is Status.RETRYING:
         return f"try {run.attempt + 1}{wait}: {run.error}"
+    if task is not None and run.status is Status.WAITING:
+        return f"somebody: {task.title(ENGLISH)}, at most {span(task.deadline_at - now)} more"
     if run.state == "credit_check":
         left = "" if run.deadline_at is None else f", at most {span(run.deadline_at - now)} more"
         return f"the credit bureau{left}"
@@ -101,9 +116,11 @@ def waits_for(run: Run, now: datetime) -> str:
 def ended(run: Run) -> str:
     """How an ended run ended, in a few words."""
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.created_at)}"
+    off = run.data.get("domains_off")
+    without = f", without {', '.join(off)}" if off else ""
     found = " ".join(finding.sentence(ENGLISH) for finding in blockers(findings(run)))
     why = run.error or found
-    return f"{run.state}{took}" + (f": {why}" if why else "")
+    return f"{run.state}{took}{without}" + (f": {why}" if why else "")
 
 
 def findings(run: Run) -> list[Finding]:

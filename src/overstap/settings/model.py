@@ -89,6 +89,12 @@ class RulesSettings(_Section):
         return int(self.credit_threshold * 100)
 
 
+class TaskSettings(_Section):
+    """How people are asked to do what the manual way needs of them."""
+
+    remind_after: PositiveDuration = timedelta(days=7)
+
+
 class Fault(_Section):
     """Something that goes wrong at the embedded provider, for demos and tests.
 
@@ -168,6 +174,7 @@ class Settings(BaseSettings):
     demo_dir: ShippedPath = None
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
+    tasks: TaskSettings = TaskSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     logs: LogSettings = LogSettings()
 

@@ -1,5 +1,5 @@
 """One function per step of a workflow, with the provider as an argument."""
 
-from overstap.steps.registry import STEP_EVENTS, StepOptions, registry
+from overstap.steps.registry import STEP_EVENTS, TASK_STEPS, StepOptions, registry
 
-__all__ = ["STEP_EVENTS", "StepOptions", "registry"]
+__all__ = ["STEP_EVENTS", "TASK_STEPS", "StepOptions", "registry"]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from overstap.domain.case import Limits
 from overstap.domain.catalog import Catalog
 from overstap.domain.ports import Provider
-from overstap.steps import migration, ordering, rollback
+from overstap.domain.tasks import TASKS, TaskKind
+from overstap.steps import manual, migration, ordering, people, rollback
 from overstap.workflow.outcome import Outcome, Step, StepContext
+
+TASK_STEPS: dict[str, TaskKind] = {f"ask_{kind.name}": kind for kind in TASKS.values()}
+"""The steps that ask a person, and for what: a run is an open task as long as it is in a state that has one."""
 
 STEP_EVENTS: dict[str, frozenset[str]] = {
     "check_preconditions": frozenset({"not_eligible"}),
@@ -26,8 +31,19 @@ STEP_EVENTS: dict[str, frozenset[str]] = {
     "cancel_target": frozenset(),
     "restore_billing": frozenset(),
     "close_rollback": frozenset({"rolled_back", "withdrawn"}),
+    "choose_preparation": frozenset({"acknowledgement_needed", "acknowledged", "no_acknowledgement_needed"}),
+    "look_for_domains": frozenset({"domains_to_remove", "no_domains"}),
+    "remove_domains": frozenset(),
+    "choose_ending": frozenset({"domains_to_return"}),
+    "add_domains": frozenset(),
+    "report_missing_domains": frozenset(),
+    "remind": frozenset(),
+    **{name: kind.events for name, kind in TASK_STEPS.items()},
 }
-"""The events that each step may send, for the lint of workflow files: known without a provider."""
+"""The events that each step may send, for the lint of workflow files: known without a provider.
+
+The events of a step that asks a person are the answers: they come in as signals.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +54,14 @@ class StepOptions:
         limits: of the rules.
         keep_old_billing: the old subscription is billed until the new one is (R19).
         move_chunk, licence_chunk: users per effect.
+        remind_after: how long after being asked people are reminded.
     """
 
     limits: Limits
     keep_old_billing: bool
     move_chunk: int
     licence_chunk: int
+    remind_after: timedelta = timedelta(days=7)
 
 
 def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict[str, Step]:
@@ -56,6 +74,7 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         options.limits,
         keep_old_billing=options.keep_old_billing,
     )
+    ask = partial(people.ask, provider, catalog, remind_after=options.remind_after)
     calls: dict[str, Callable[[StepContext], Outcome]] = {
         "check_preconditions": judge,
         "place_order": order,
@@ -70,5 +89,13 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         "cancel_target": rollback.cancel_target,
         "restore_billing": rollback.restore_billing,
         "close_rollback": rollback.close_rollback,
+        "choose_preparation": manual.choose_preparation,
+        "look_for_domains": partial(manual.look_for_domains, provider),
+        "remove_domains": manual.remove_domains,
+        "choose_ending": manual.choose_ending,
+        "add_domains": manual.add_domains,
+        "report_missing_domains": manual.report_missing_domains,
+        "remind": partial(people.remind, provider, catalog),
+        **{name: partial(ask, kind=kind) for name, kind in TASK_STEPS.items()},
     }
     return {name: Step(name, call, STEP_EVENTS[name]) for name, call in calls.items()}

@@ -76,11 +76,15 @@ class DatabaseLedger(BooksReader):
             self._connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
         tenant = {"tenant_id": tenant_id}
         self._insert(USER, [{**tenant, **user} for user in users])
-        self._insert(
-            DOMAIN, [{**tenant, "name": it.name, "custom": it.custom, "is_default": it.default} for it in domains]
-        )
+        self._insert(DOMAIN, [_domain(tenant_id, domain) for domain in domains])
         self._insert(SERVICE, [{**tenant, **asdict(service)} for service in services])
         self._insert(ADMIN, [{**tenant, "upn": admin.upn, "role": admin.role.value} for admin in admins])
+
+    def put_domain(self, tenant_id: str, domain: Domain) -> None:
+        self._upsert(DOMAIN, _domain(tenant_id, domain))
+
+    def drop_domains(self, tenant_id: str, names: Sequence[str]) -> None:
+        self._connection.execute(delete(DOMAIN).where(DOMAIN.c.tenant_id == tenant_id, DOMAIN.c.name.in_(names)))
 
     def put_purchase(self, tenant_id: str, purchase: Purchase) -> None:
         self._upsert(PURCHASE, {**asdict(purchase), "tenant_id": tenant_id})
@@ -173,6 +177,10 @@ class DatabaseLedger(BooksReader):
             .where(FAULT.c.tenant_id == tenant_id, FAULT.c.operation == operation, FAULT.c.first_at.is_(None))
             .values(first_at=at)
         )
+
+
+def _domain(tenant_id: str, domain: Domain) -> dict[str, Any]:
+    return {"tenant_id": tenant_id, "name": domain.name, "custom": domain.custom, "is_default": domain.default}
 
 
 class DatabaseBooks:

@@ -233,28 +233,20 @@ class Runs:
             if row.state not in acceptable:
                 where = f"in {', '.join(acceptable)}" if acceptable else "in no state of its workflow"
                 raise Conflict(f"Run {run_id} is in {row.state}: {signal.event} is accepted only {where}.")
-            self._put(connection, run_id, signal)
-            notify(connection)
+            put_signal(connection, run_id, signal)
             return to_run(row)
-
-    @staticmethod
-    def _put(connection: Connection, run_id: str, signal: Signal) -> None:
-        connection.execute(
-            insert(SIGNAL),
-            {
-                "id": signal.id,
-                "run_id": run_id,
-                "event": signal.event,
-                "reason": signal.reason,
-                "actor": signal.actor,
-                "at": signal.at,
-            },
-        )
-        # A claimed run is not made due: its holder sees the inbox at its next commit.
-        due_at = case((RUN.c.claimed_by.is_(None), signal.at), else_=RUN.c.due_at)
-        connection.execute(update(RUN).where(RUN.c.id == run_id).values(inbox=RUN.c.inbox + 1, due_at=due_at))
 
     def _one(self, condition: Any) -> StoredRun | None:
         with self._database.read() as connection:
             row = connection.execute(select(*STORED).where(condition)).first()
         return None if row is None else to_stored(row)
+
+
+def put_signal(connection: Connection, run_id: str, signal: Signal) -> None:
+    """Put a signal into the inbox of a run that the transaction holds, and wake the run."""
+    values = {name: getattr(signal, name) for name in ("id", "event", "reason", "actor", "at")}
+    connection.execute(insert(SIGNAL), {**values, "run_id": run_id})
+    # A claimed run is not made due: its holder sees the inbox at its next commit.
+    due_at = case((RUN.c.claimed_by.is_(None), signal.at), else_=RUN.c.due_at)
+    connection.execute(update(RUN).where(RUN.c.id == run_id).values(inbox=RUN.c.inbox + 1, due_at=due_at))
+    notify(connection)

@@ -26,6 +26,7 @@ from overstap.entrypoints.cli import (
     rehearsal,
     runs,
     subscriptions,
+    tasks,
     tenants,
     workflow,
 )
@@ -69,6 +70,7 @@ def _show_version() -> None:
 questions.add_to(app)
 orders.add_to(app)
 runs.add_to(app)
+tasks.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)

@@ -80,7 +80,9 @@ def submit(
             return
         run = stored.run
         face.tell(f"{run.id}  {words.title(run)}  {words.change(run)}  {run.state}")
-        if is_new:
+        if is_new and manual:
+            face.tell("A worker checks the order next; then people have their turn: overstap tasks list")
+        elif is_new:
             face.tell("A worker checks the order and places it next; the change then goes on by itself.")
         else:
             face.tell("This key was used before for the same change: this is that run, nothing new was ordered.")

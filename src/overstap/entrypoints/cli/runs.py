@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from overstap.app.tasks import Task
 from overstap.clock import format_duration
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
@@ -41,6 +42,7 @@ def list_(
     with face.app() as app:
         tenant_id = None if tenant is None else find_tenant(app.service, tenant).id
         found = app.service.runs(state=state, tenant_id=tenant_id, limit=limit, before=older_than)
+        tasks = {} if as_json else {stored.run.id: app.tasks.of(stored.run) for stored in found}
         now = app.service.now()
     if as_json:
         face.json([shapes.run_summary(stored) for stored in found])
@@ -52,9 +54,8 @@ def list_(
     for stored in found:
         run = stored.run
         progress = f"{run.done}/{run.total}" if run.total else ""
-        table.add_row(
-            run.id, words.title(run), words.change(run), words.state(run.state), progress, words.waits_for(run, now)
-        )
+        waits = words.waits_for(run, now, tasks[run.id])
+        table.add_row(run.id, words.title(run), words.change(run), words.state(run.state), progress, waits)
     face.print(table)
     if len(found) == limit:
         face.tell(f"There may be more: --before {found[-1].run.id}")
@@ -71,7 +72,8 @@ def show(face: Face, run: RunArgument, as_json: JsonFlag = False) -> None:
         now = app.service.now()
         journal, effects = app.service.journal(known), app.service.effects(known)
         pending = app.service.pending_signals(known)
-    _header(face, stored, now)
+        task = app.tasks.of(stored.run)
+    _header(face, stored, now, task)
     _timeline(face, journal)
     if effects:
         _effects(face, effects)
@@ -87,12 +89,12 @@ def watch(
 ) -> None:
     """Follow a run until it has ended (Ctrl-C leaves it alone)."""
     with face.app() as app:
-        end = watch_run(app.service, run_id(run), face.out)
+        end = watch_run(app.service, app.tasks, run_id(run), face.out)
     if exit_status and end != "completed":
         raise typer.Exit(1)
 
 
-def _header(face: Face, stored: StoredRun, now: datetime) -> None:
+def _header(face: Face, stored: StoredRun, now: datetime, task: Task | None) -> None:
     run = stored.run
     order = run.input
     face.tell(f"Run {run.id}  {run.workflow} v{run.version}")
@@ -102,7 +104,9 @@ def _header(face: Face, stored: StoredRun, now: datetime) -> None:
     table.add_row("change", f"{words.change(run)}, {order.get('seats')} seats, {order.get('payment_method')}")
     table.add_row("subscription", stored.subscription_id)
     table.add_row("state", words.state(run.state) + f" ({run.status})")
-    table.add_row("waits for" if run.ended_at is None else "ended", words.waits_for(run, now))
+    table.add_row("waits for" if run.ended_at is None else "ended", words.waits_for(run, now, task))
+    if task is not None:
+        table.add_row("task", task.id)
     if run.total:
         table.add_row("progress", f"{run.done} of {run.total}")
     if run.deadline_at is not None:

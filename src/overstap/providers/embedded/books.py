@@ -104,6 +104,12 @@ class Ledger(Reader, Protocol):
     ) -> None:
         """Replace a tenant's users (`id`, `upn`, `display_name`), domains, services and admins."""
 
+    def put_domain(self, tenant_id: str, domain: Domain) -> None:
+        """Add a domain, or bring it up to date."""
+
+    def drop_domains(self, tenant_id: str, names: Sequence[str]) -> None:
+        """Remove domains."""
+
     def put_purchase(self, tenant_id: str, purchase: Purchase) -> None:
         """Add a subscription, or bring it up to date."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from overstap.domain.books import Order, Purchase
 from overstap.errors import ProviderRefused
-from overstap.providers.embedded import billing
+from overstap.providers.embedded import billing, domains
 from overstap.providers.embedded.call import Answer, Call
 from overstap.providers.embedded.moves import move_users, under_way_at
 
@@ -145,6 +145,8 @@ OPERATIONS: Mapping[str, Callable[[Call], Answer]] = {
     "start_billing": billing.start_billing,
     "restore_billing": billing.restore_billing,
     "close_subscription": close_subscription,
+    "remove_domains": domains.remove_domains,
+    "add_domains": domains.add_domains,
     "withdraw_order": withdraw_order,
     "cancel_target": cancel_target,
     "notify": notify,
