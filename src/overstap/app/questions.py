@@ -79,7 +79,7 @@ class Questions:
         return quote(
             case,
             self._clock.now(),
-            self._past.times(workflow, str(case.kind), since="migrating", end="completed"),
+            self._past.times(workflow, str(case.kind), entered="migrating", left="licenses_reassigned"),
             [(name, states[name].locks) for name in _ON_THE_WAY],
             keep_old_billing=self._keep_old_billing,
         )

@@ -43,7 +43,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How long the migration takes, from its start to the end of the change.
+    """How long the migration takes, from its start until the new subscription is billed and the old one closed.
 
     Attributes:
         median, ninetieth: of those that were measured, else the document's usual time.

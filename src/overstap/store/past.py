@@ -18,27 +18,30 @@ class Past:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def times(self, workflow: str, kind: str, *, since: str, end: str) -> list[timedelta]:
-        """How long runs took from entering one state until they ended in another.
+    def times(self, workflow: str, kind: str, *, entered: str, left: str) -> list[timedelta]:
+        """How long completed runs took from entering one state until they left another one forward.
 
-        Only the last thousand that ended so are looked at, however many there are.
+        Only the last thousand that completed are looked at, however many there are.
 
         Args:
             kind: as their orders have it.
-            since: the state in which the time begins.
-            end: the final state.
+            entered: the state in which the time begins.
+            left: the state with which it ends.
         """
         ended = (
-            select(RUN.c.id, RUN.c.workflow, RUN.c.input["kind"].as_string().label("kind"), RUN.c.ended_at)
-            .where(RUN.c.state == end)
+            select(RUN.c.id, RUN.c.workflow, RUN.c.input["kind"].as_string().label("kind"))
+            .where(RUN.c.state == "completed")
             .order_by(RUN.c.id.desc())
             .limit(_LAST)
             .subquery()
         )
+        first, last = JOURNAL.alias(), JOURNAL.alias()
         query = (
-            select(ended.c.ended_at, JOURNAL.c.at)
-            .join(JOURNAL, (JOURNAL.c.run_id == ended.c.id) & (JOURNAL.c.to_state == since))
+            select(first.c.at.label("began"), last.c.at.label("ended"))
+            .select_from(ended)
+            .join(first, (first.c.run_id == ended.c.id) & (first.c.to_state == entered))
+            .join(last, (last.c.run_id == ended.c.id) & (last.c.from_state == left) & last.c.to_state.is_not(None))
             .where(ended.c.workflow == workflow, ended.c.kind == kind)
         )
         with self._database.read() as connection:
-            return [row.ended_at - row.at for row in connection.execute(query)]
+            return [row.ended - row.began for row in connection.execute(query)]
