@@ -84,12 +84,12 @@ def test_it_says_whether_the_credit_bureau_will_be_asked_and_why(
 def test_it_says_which_locks_come_when() -> None:
     plain, checked = offer(), offer(payment_method=PaymentMethod.INVOICE)
 
-    assert [
-        ("migrating", {"commerce", "portal", "licence"}),
-        ("licenses_reassigned", {"commerce", "portal", "licence"}),
-    ] == [(one.state, set(one.locks)) for one in plain.locks]
-    first = checked.locks[0]
-    assert ("credit_check", {"commerce"}, timedelta(days=14)) == (first.state, set(first.locks), first.lasts)
+    (moving,) = plain.locks
+    assert ("migrating", "licenses_reassigned") == moving.states
+    assert ({"commerce", "portal", "licence"}, USUAL) == (moving.locks, moving.lasts)
+    first, second = checked.locks
+    assert (("credit_check",), {"commerce"}, timedelta(days=14)) == (first.states, first.locks, first.lasts)
+    assert moving == second
 
 
 @pytest.mark.rule("R20", "R48", "R49", "R50")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from overstap.domain.case import Case, Name
 from overstap.domain.catalog import ChangeKind
@@ -68,9 +70,13 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class LockAhead:
-    """What will be locked in one state of the change, and for how long at the most as far as that is known."""
+    """What will be locked in some states of the change that follow each other.
 
-    state: str
+    Attributes:
+        lasts: how long that is expected to take: a credit check at the most, a migration in nine of ten cases.
+    """
+
+    states: tuple[str, ...]
     locks: frozenset[str]
     lasts: timedelta
 
@@ -142,10 +148,14 @@ def quote(
         credit_window=case.limits.credit_window,
         old_billing_ends=None if keep_old_billing else now,
         new_billing_begins=(now + expected.median, now + wait + expected.ninetieth),
-        locks=tuple(
-            LockAhead(state, locked, wait if state == CREDIT_CHECK else expected.ninetieth)
-            for state, locked in locks
-            if locked and (credit or state != CREDIT_CHECK)
-        ),
+        locks=tuple(_ahead(locks, wait, expected)),
         expected=expected,
     )
+
+
+def _ahead(locks: Iterable[tuple[str, frozenset[str]]], wait: timedelta, expected: Expected) -> Iterator[LockAhead]:
+    """The locks that come, states with the same ones together; a credit check only where there is one to wait for."""
+    come = [(state, held) for state, held in locks if held and (wait or state != CREDIT_CHECK)]
+    for held, states in groupby(come, key=itemgetter(1)):
+        names = tuple(state for state, _ in states)
+        yield LockAhead(names, held, wait if CREDIT_CHECK in names else expected.ninetieth)

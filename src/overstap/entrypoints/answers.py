@@ -65,7 +65,8 @@ def quote(change: PlanChange, given: Quote, language: Language) -> Json:
         "new_billing_begins": {"earliest": moment(earliest), "latest": moment(latest)},
         "credit_check": given.credit and {"reason": str(given.credit), "at_most": given.credit_window.total_seconds()},
         "locks": [
-            {"state": one.state, "locks": sorted(one.locks), "lasts": one.lasts.total_seconds()} for one in given.locks
+            {"states": list(one.states), "locks": sorted(one.locks), "lasts": one.lasts.total_seconds()}
+            for one in given.locks
         ],
         "expected": {
             "median": given.expected.median.total_seconds(),

@@ -113,8 +113,9 @@ def tell_quote(face: Face, tenant: Tenant, offer: Quote, language: Language) -> 
     if offer.locks:
         face.tell(language.say(_LOCKED))
     for one in offer.locks:
+        when = language.tell([STATES[state] for state in one.states])
         locked = [_LOCKS[lock] for lock in sorted(one.locks)]
-        face.tell(f"  {language.say(STATES[one.state])}: {language.tell(locked)}")
+        face.tell(f"  {when} ({language.tell(one.lasts)}): {language.tell(locked)}")
     _tell_findings(face, offer.eligibility.findings, language)
     if offer.eligibility.allowed:
         face.tell(language.say(_ORDER, pages=" > ".join(language.say(page.title) for page in CHECKOUT)))
