@@ -10,10 +10,14 @@ import typer
 
 import readme
 from overstap.entrypoints.cli.main import app
+from overstap.settings import data_path
+from overstap.steps import STEP_EVENTS
+from overstap.workflow.files import load_library
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+_ARROW = re.compile(r"^ +(\w+) --> (\w+): (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 _CALL = re.compile(r"^(?:\| `)?overstap ((?:[a-z]+ ?)+)", re.MULTILINE)
 
@@ -51,6 +55,17 @@ def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
 @pytest.mark.rule("R13", "R23", "R36")
 def test_the_readme_shows_the_options_of_each_sample_tenant_as_they_are() -> None:
     assert README.read_text(encoding="utf-8") == readme.page(), "README.md is out of date: run `make docs`"
+
+
+def test_the_readme_draws_the_life_of_a_plan_change_as_it_is() -> None:
+    drawn = {
+        (source, target, event)
+        for source, target, events in _ARROW.findall(README.read_text(encoding="utf-8"))
+        for event in re.findall(r"[a-z_]+(?=,|$| \()", events)
+    }
+    moves = load_library(data_path("workflows"), STEP_EVENTS).latest("plan_change").chart.moves
+
+    assert drawn == {(state, target, event) for state, own in moves.items() for event, target in own.items()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

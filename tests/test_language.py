@@ -155,7 +155,7 @@ def test_what_has_no_words_is_an_error_and_no_guess(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "dutch"), [(1, "Één gebruiker"), (2, "Twee gebruikers"), (12, "Twaalf gebruikers"), (13, "13 gebruikers")]
+    ("count", "dutch"), [(1, "Eén gebruiker"), (2, "Twee gebruikers"), (12, "Twaalf gebruikers"), (13, "13 gebruikers")]
 )
 def test_small_numbers_are_words_where_they_count(count: int, dutch: str) -> None:
     text = lazy_ngettext(

@@ -43,7 +43,7 @@ class Collected:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
-            if item.get_closest_marker("skip") is None:
+            if not any(item.get_closest_marker(name) for name in ("skip", "skipif", "xfail")):
                 for number in marked(item):
                     self.tests[number][item.nodeid.partition("[")[0]] += 1
 

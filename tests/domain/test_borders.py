@@ -42,6 +42,24 @@ def test_a_border_holds(law: str, target: str, held: dict[str, Any], order: dict
     assert found == set(codes(judge(target, held=subscription(**held), order=order).blockers)), law
 
 
+@pytest.mark.rule("R11", "R29")
+@pytest.mark.parametrize(
+    ("source", "target", "seats", "told"),
+    [
+        ("small-business", "small-business-premium", 25, False),
+        ("small-business", "small-business-premium", 26, True),
+        ("small-business", "midsize", 300, False),
+        ("small-business", "midsize", 301, True),
+        ("e1", "e3", 100_000, False),
+    ],
+)
+def test_a_limit_of_the_new_plan_is_told_and_stops_nobody(source: str, target: str, seats: int, told: bool) -> None:
+    answer = judge(target, held=subscription(source), order={"seats": seats})
+
+    assert answer.allowed
+    assert told == ("over_seat_limit" in codes(answer.findings))
+
+
 @pytest.mark.rule("R33")
 @pytest.mark.parametrize(
     ("below", "asked"), [(1, False), (0, True), (-1, True)], ids=["a cent below", "at it", "a cent above"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,11 @@ from overstap.language import language
 ENGLISH = language("en")
 DUTCH = language("nl")
 OUT_OF_FAMILY = ["custom_domain", "manual_way", "public_website", "no_way_back", "domains_come_off", "backup_advised"]
+GRAPH_STATUSES = (
+    "investigating", "restoringService", "verifyingService", "serviceRestored", "postIncidentReviewPublished",
+    "serviceDegradation", "serviceInterruption", "extendedRecovery", "falsePositive", "investigationSuspended",
+    "resolved", "mitigatedExternal", "mitigated", "resolvedExternal", "confirmed", "reported",
+)  # fmt: skip
 CLOSED = {"nl": "E3 is uitverkocht tot mei", "en": "E3 is sold out until May"}
 
 
@@ -288,6 +294,15 @@ def test_r7_the_service_that_is_not_available_is_named() -> None:
     (finding,) = ask(services=(ServiceHealth("Exchange Online", "serviceInterruption", healthy=False),))
 
     assert finding.sentence(DUTCH) == "Exchange Online heeft een probleem: niet beschikbaar."
+
+
+@pytest.mark.rule("R7")
+@pytest.mark.parametrize("status", GRAPH_STATUSES)
+@pytest.mark.parametrize("spelt", [str, str.lower, str.upper])
+def test_r7_each_status_of_graph_has_dutch_words(status: str, spelt: Callable[[str], str]) -> None:
+    (finding,) = ask(services=(ServiceHealth("Exchange Online", spelt(status), healthy=False),))
+
+    assert spelt(status) not in finding.sentence(DUTCH)
 
 
 @pytest.mark.rule("R35", "R36", "R40")

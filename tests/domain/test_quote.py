@@ -10,10 +10,11 @@ import pytest
 from facts import CATALOG, CUSTOM, NOON, codes, laws, subscription, tenant
 from overstap.domain.case import Limits, make_case
 from overstap.domain.catalog import ChangeKind
-from overstap.domain.change import PlanChange
+from overstap.domain.change import PlanChange, Route
 from overstap.domain.credit import CreditReason
+from overstap.domain.eligibility import judge
 from overstap.domain.locks import LOCKS_BY_STATE
-from overstap.domain.quote import USUAL, Expected, Quote, quote
+from overstap.domain.quote import USUAL, Expected, OldBilling, Quote, quote
 from overstap.domain.tenant import BillingFrequency, PaymentMethod, Subscription
 
 WAY = [(state, LOCKS_BY_STATE[state]) for state in ("credit_check", "migrating", "licenses_reassigned")]
@@ -30,7 +31,7 @@ def offer(
 ) -> Quote:
     customer = tenant(held or subscription(), **(facts or {}))
     case = make_case(customer, PlanChange("t1", "s1", target, **order), CATALOG, Limits())
-    return quote(case, NOON, times, WAY, keep_old_billing=keep_old_billing)
+    return quote(case, judge(case), NOON, times, WAY, keep_old_billing=keep_old_billing)
 
 
 @pytest.mark.rule("R26", "R27", "R29")
@@ -53,13 +54,23 @@ def test_a_plan_that_the_catalog_does_not_know_has_no_price() -> None:
 def test_the_old_billing_ends_with_the_order_and_the_new_one_begins_when_the_change_is_expected_to_be_done() -> None:
     told = offer()
 
-    assert NOON == told.old_billing_ends
+    assert (OldBilling.ORDER, NOON) == (told.old_billing, told.old_billing_ends)
     assert (NOON + USUAL, NOON + USUAL) == told.new_billing_begins
 
 
 @pytest.mark.rule("R19")
 def test_a_configuration_may_keep_the_old_billing_on_until_completion() -> None:
-    assert offer(keep_old_billing=True).old_billing_ends is None
+    told = offer(keep_old_billing=True)
+
+    assert (OldBilling.COMPLETION, None) == (told.old_billing, told.old_billing_ends)
+
+
+@pytest.mark.rule("R46", "R47")
+def test_on_the_manual_way_nobody_knows_the_days_before_people_have_done_their_part() -> None:
+    told = offer("k1")
+
+    assert Route.MANUAL is told.eligibility.route
+    assert (OldBilling.PURCHASE, None, None) == (told.old_billing, told.old_billing_ends, told.new_billing_begins)
 
 
 @laws(
@@ -77,7 +88,7 @@ def test_it_says_whether_the_credit_bureau_will_be_asked_and_why(
 
     assert reason == told.credit, law
     latest = NOON + USUAL + (timedelta(days=14) if reason else timedelta(0))
-    assert latest == told.new_billing_begins[1]
+    assert (NOON + USUAL, latest) == told.new_billing_begins
 
 
 @pytest.mark.rule("R15", "R17", "R35", "R37")

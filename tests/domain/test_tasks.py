@@ -62,6 +62,25 @@ def test_the_words_are_those_of_the_document(name: str, locale: str, words: str)
     assert any(word in text for word in words.split("|"))
 
 
+@pytest.mark.rule("R49")
+@pytest.mark.parametrize(
+    ("domains", "dutch", "english"),
+    [
+        (["a.example"], "a.example wordt dan vanzelf", "a.example is removed then by itself"),
+        (
+            ["a.example", "b.example"],
+            "a.example en b.example worden dan vanzelf",
+            "a.example and b.example are removed",
+        ),
+    ],
+)
+def test_one_domain_is_and_two_are(domains: list[str], dutch: str, english: str) -> None:
+    about = facts(ORDER, {"domains": domains}, CATALOG)
+
+    assert dutch in "\n".join(TASKS["domain_removal"].to_do(language("nl"), about))
+    assert english in "\n".join(TASKS["domain_removal"].to_do(language("en"), about))
+
+
 @pytest.mark.parametrize(
     ("order", "data", "expected"),
     [

@@ -72,6 +72,38 @@ def test_a_new_blocker_after_the_credit_check_ends_the_run_before_anybody_moves(
     assert set() == world.locks(run)
 
 
+@pytest.mark.rule("R32")
+@pytest.mark.parametrize(("table", "values", "code"), EACH_RULE)
+def test_a_new_blocker_is_found_too_when_the_migration_is_overdue_before_anybody_looked(
+    world: World, table: Any, values: dict[str, Any], code: str
+) -> None:
+    run = world.order(payment="invoice")
+    world.work()
+    world.signal(run, "credit_approved")
+    world.worker("ann").round()
+    assert "migrating" == world.state(run)
+    change(world, table, values)
+
+    world.pass_time("1h1m")
+    world.run_for("1d")
+
+    assert ["submitted", "credit_check", "migrating", "escalated", "rolling_back", "failed"] == world.path(run)
+    assert [code] == found(world, run)
+    assert {"e1": 3} == world.plans("acme")
+
+
+@pytest.mark.rule("R32")
+def test_who_is_half_moved_when_it_is_overdue_is_judged_no_more(make_world: MakeWorld) -> None:
+    world = make_world(embedded={"move_chunk": 1, "move_time": "40m"})
+    run = world.order()
+    world.run_for("41m")
+    change(world, SERVICE, {"healthy": False, "status": "serviceInterruption"})
+
+    world.run_for("1d")
+
+    assert ["submitted", "migrating", "escalated", "licenses_reassigned", "completed"] == world.path(run)
+
+
 @pytest.mark.rule("R5")
 def test_a_pair_that_was_closed_meanwhile_is_closed_at_the_door(make_world: MakeWorld, tmp_path: Path) -> None:
     text = data_path("catalog").read_text(encoding="utf-8")

@@ -86,6 +86,24 @@ def test_the_whole_way_with_each_human_step(world: World) -> None:
     assert "4d" == world.entered(run, "completed")
 
 
+@pytest.mark.rule("R49")
+def test_a_domain_that_comes_while_people_free_the_others_is_asked_for_too(world: World) -> None:
+    run = order(world)
+    bring(world, run, "domain_removal")
+    world.tenant(domains=(DOMAIN, "second.example"))
+    world.answer(run)
+    world.work()
+    assert "domain_removal" == world.state(run)
+    assert [DOMAIN, INITIAL, "second.example"] == sorted(domains(world))
+    assert "second.example" in " ".join(told(world, run)[-1]["text"].split())
+
+    bring(world, run, "domain_return")
+    assert OFF == domains(world)
+    bring(world, run, "completed")
+
+    assert {**THERE, "second.example": False} == domains(world)
+
+
 @pytest.mark.rule("R46", "R49", "J4")
 def test_it_buys_then_reassigns_then_cancels_the_old_one_by_the_books(
     world: World, monkeypatch: pytest.MonkeyPatch

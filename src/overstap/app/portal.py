@@ -12,6 +12,7 @@ from overstap.domain.books import outside_key
 from overstap.domain.catalog import Catalog
 from overstap.domain.locks import LOCK_OF_OPERATION, ActiveRun, Guard, PortalPage
 from overstap.domain.ports import Provider
+from overstap.domain.reading import one_line
 from overstap.domain.roles import role_of
 from overstap.domain.tenant import BillingFrequency, Licences, PaymentMethod
 from overstap.errors import BadInput, Refused
@@ -48,6 +49,8 @@ class Portal:
         actor, reason: who does it and why; kept with what was done.
         acting_upn: the tenant's admin who does it; None when an operator does.
         key: the idempotency key: the same key with the same wish gives the same answer again; None makes a new one.
+
+    Any of the tenant's administrators may do all of this: R3 asks for a role for plan changes only.
 
     And each raises:
         TenantLocked: when the tenant's active run locks it (rules.md J5).
@@ -185,7 +188,9 @@ class Portal:
             TenantLocked: when the page is closed; its `run_id` is that of the status page to land on (R38).
             NotFound: when there is no such tenant.
             Refused: when this is none of its admins.
+            BadInput: when that is no name at all.
         """
+        upn = one_line(upn, "The administrator's UPN")
         tenant = self._provider.tenant(tenant_id)
         if role_of(tenant.admins, upn) is not None:  # nobody else is told what is under way
             self._guard.ensure_open(tenant.title, self._runs.active_run(tenant_id), page)
@@ -201,12 +206,10 @@ class Portal:
         acting_upn: str | None,
         key: str | None,
     ) -> Mapping[str, Any]:
-        if not reason.strip():
-            raise BadInput("Say why: the reason is kept with what was done.")
-        if key is not None and not key.strip():
-            raise BadInput("An idempotency key has at least one character that is not a space.")
+        reason = one_line(reason, "The reason, which is kept with what was done,")
         now = self._clock.now()
-        key = key or str(ULID.from_datetime(now))
+        key = str(ULID.from_datetime(now)) if key is None else one_line(key, "The idempotency key")
+        acting_upn = None if acting_upn is None else one_line(acting_upn, "The administrator's UPN")
         tenant = self._provider.tenant(tenant_id)
         # For a provider that knows nothing of our locks; one that does looks again when nobody can come in between.
         known = self._provider.lookup(outside_key(tenant_id, key), now)
@@ -217,7 +220,6 @@ class Portal:
 
 
 def _named(users: Sequence[str]) -> list[str]:
-    named = [user.strip() for user in users]
-    if not named or not all(named):
+    if not users:
         raise BadInput("Name at least one user, each by id or UPN.")
-    return named
+    return [one_line(user, "The name of a user") for user in users]

@@ -7,7 +7,7 @@ from overstap.clock import Clock
 from overstap.domain.case import Limits, make_case
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
-from overstap.domain.eligibility import Eligibility, check
+from overstap.domain.eligibility import Eligibility, check, judge
 from overstap.domain.options import Options, options
 from overstap.domain.ports import Provider
 from overstap.domain.quote import Quote, quote
@@ -73,13 +73,14 @@ class Questions:
         """
         tenant, active = self._provider.tenant(change.tenant_id), self._runs.active_run(change.tenant_id)
         case = make_case(tenant, change, self._catalog, self._limits, active)
-        way = check(tenant, change, self._catalog, self._limits, active).route
-        workflow = WORKFLOWS[Route.MANUAL if way is Route.MANUAL else Route.WIZARD]
+        answer = judge(case)
+        workflow = WORKFLOWS[Route.MANUAL if answer.route is Route.MANUAL else Route.WIZARD]
         states = self._library.latest(workflow).states
         return quote(
             case,
+            answer,
             self._clock.now(),
             self._past.times(workflow, str(case.kind), entered="migrating", left="licenses_reassigned"),
-            [(name, states[name].locks) for name in _ON_THE_WAY],
+            [(name, states[name].locks) for name in _ON_THE_WAY if name in states],
             keep_old_billing=self._keep_old_billing,
         )

@@ -14,8 +14,9 @@ from overstap.domain.case import Limits, held_subscription
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.eligibility import check
-from overstap.domain.findings import NotEligible
+from overstap.domain.findings import NotEligible, told
 from overstap.domain.ports import Provider
+from overstap.domain.reading import one_line
 from overstap.domain.tasks import ANSWERS
 from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
@@ -80,8 +81,7 @@ class Service:
             ActiveChange: when the tenant has an active change (rules.md J3).
             Conflict: when the key was used for another change.
         """
-        if key is not None and not key.strip():
-            raise BadInput("An idempotency key has at least one character that is not a space.")
+        key = None if key is None else one_line(key, "The idempotency key")
         known = self._submitted_before(change, key)
         if known is not None:
             return known, False
@@ -101,7 +101,7 @@ class Service:
         answer = check(tenant, change, self._catalog, self._limits, active)
         if active is not None:
             findings = [finding.to_dict(words) for finding in answer.findings]
-            raise ActiveChange(change.tenant_id, active.run_id, findings)
+            raise ActiveChange(change.tenant_id, active.run_id, findings=findings, told=told(answer.blockers, words))
         if not answer.allowed:
             raise NotEligible(answer.findings, words)
         now = self._clock.now()
@@ -118,8 +118,7 @@ class Service:
             NotFound: when there is no such run.
             Conflict: when the run cannot come to a state that awaits it any more.
         """
-        if not reason.strip():
-            raise BadInput("A signal needs a reason: say why, it goes into the run's journal.")
+        reason = one_line(reason, "The reason of a signal, which goes into the run's journal,")
         run = self._runs.get(run_id).run
         definition = self._library.get(run.workflow, run.version)
         if event in ANSWERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from overstap.domain import links
 from overstap.domain.catalog import Catalog
 from overstap.domain.findings import NotEligible, blocker
 from overstap.domain.ports import Provider
+from overstap.domain.reading import one_line
 from overstap.domain.roles import may_change, needed_role, role_of
 from overstap.domain.tasks import TaskKind, facts
 from overstap.domain.tenant import AdminRole
@@ -26,6 +28,8 @@ from overstap.workflow.decide import Signal
 from overstap.workflow.files import Library
 from overstap.workflow.run import Run
 from overstap.workflow.spec import StateSpec
+
+_VISIT = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class Tasks:
             Conflict: when it is not open yet, or over; names the one that is open (rules.md R46).
         """
         run_id, _, visit = task_id.rpartition("-")
-        if not run_id or not visit.isdecimal():
+        if not run_id or not _VISIT.fullmatch(visit):
             raise NotFound(f"There is no task {task_id!r}; `overstap tasks list` shows those that are open.")
         run = self._runs.get(run_id).run
         task = self.of(run)
@@ -147,8 +151,8 @@ class Tasks:
             NotFound, Conflict: see `get`; also when somebody was faster, or the deadline has passed.
             NotEligible: when that person may not do it (rules.md R3).
         """
-        if not note.strip():
-            raise BadInput("A task needs a note: say what was done, it goes into the run's journal.")
+        note = one_line(note, "The note, which goes into the run's journal,")
+        by = one_line(by, "The administrator's UPN")
         task = self.get(task_id)
         event = task.kind.declined if declined else task.kind.done
         if event is None:
@@ -162,12 +166,12 @@ class Tasks:
 
     def _person(self, task: Task, upn: str, locale: str | None) -> str:
         """The administrator as the tenant knows them."""
-        known = next((one for one in task.people if one.casefold() == upn.strip().casefold()), None)
+        known = next((one for one in task.people if one.casefold() == upn.casefold()), None)
         if known is not None:
             return known
         role = role_of(self._provider.tenant(task.run.tenant_id).admins, upn)
         code = "not_an_admin" if role is None else "role_too_low"
-        finding = blocker(code, "R3", links.ADMINS, upn=upn.strip(), needed=str(task.needed))
+        finding = blocker(code, "R3", links.ADMINS, upn=upn, needed=str(task.needed))
         raise NotEligible([finding], language(locale or task.locale))
 
     def _state(self, run: Run) -> StateSpec:

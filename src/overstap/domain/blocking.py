@@ -12,10 +12,9 @@ from overstap.domain.change import Route
 from overstap.domain.findings import Finding, blocker
 from overstap.domain.locks import CREDIT_CHECK
 from overstap.domain.roles import needed_role, role_of, suffices
-from overstap.domain.tenant import PaymentMethod
+from overstap.domain.tenant import ACTIVE, PaymentMethod
 
 _CLOSED_TO_CUSTOM_DOMAINS = frozenset({"enterprise", "midsize"})
-_ACTIVE = frozenset({"Enabled", "Warning"})
 _UNSUPPORTED = frozenset({PaymentMethod.PREPAID, PaymentMethod.PRODUCT_KEY})
 
 
@@ -83,7 +82,7 @@ def no_trial(case: Case) -> Iterator[Finding]:
 
 def subscription_is_active(case: Case) -> Iterator[Finding]:
     """R6: a subscription that is suspended, locked out or deleted serves nobody."""
-    if case.subscription.status not in _ACTIVE:
+    if case.subscription.status not in ACTIVE:
         href = links.licences(case.subscription.id)
         yield blocker("not_active", "R6", href, status=case.subscription.status)
 

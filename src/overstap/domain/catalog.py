@@ -212,7 +212,7 @@ class _PairEntry(_Strict):
 
 class _CatalogFile(_Strict):
     version: Annotated[StrictInt, Field(ge=1)]
-    currency: Annotated[StrictStr, Field(min_length=3, max_length=3)]
+    currency: Annotated[StrictStr, Field(pattern="^[A-Z]{3}$")]
     families: list[_FamilyEntry]
     plans: list[_PlanEntry]
     pairs: list[_PairEntry]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from overstap.domain.reading import one_line
 from overstap.domain.tenant import BillingFrequency, PaymentMethod
 
 
@@ -31,6 +32,9 @@ class PlanChange:
         acting_upn: the tenant's admin who orders; None when an operator does.
         route: which way it is to go: the wizard's, or the manual one (rules.md R47).
         acknowledged: that there is no way back to another family (rules.md R48); None when that is not asked yet.
+
+    Raises:
+        BadInput: when `acting_upn` is empty or no plain text.
     """
 
     tenant_id: str
@@ -42,6 +46,10 @@ class PlanChange:
     acting_upn: str | None = None
     route: Route = Route.WIZARD
     acknowledged: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.acting_upn is not None:
+            object.__setattr__(self, "acting_upn", one_line(self.acting_upn, "The administrator's UPN"))
 
     def to_dict(self) -> dict[str, Any]:
         """The order as plain JSON values."""

@@ -6,13 +6,15 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 
 from overstap.domain.case import Case, Name
 from overstap.domain.catalog import ChangeKind
+from overstap.domain.change import Route
 from overstap.domain.credit import CreditReason, monthly_cost
-from overstap.domain.eligibility import Eligibility, judge
+from overstap.domain.eligibility import Eligibility
 from overstap.domain.locks import CREDIT_CHECK
 from overstap.domain.tenant import BillingFrequency
 
@@ -21,6 +23,17 @@ USUAL = timedelta(minutes=10)
 USUAL_LICENCES = timedelta(minutes=1)
 """How long reassigning the licences takes at the most, usually (rules.md R31)."""
 _MONTHS = {BillingFrequency.MONTHLY: 1, BillingFrequency.ANNUAL: 12}
+
+
+class OldBilling(StrEnum):
+    """With what the old subscription is billed no longer."""
+
+    ORDER = "order"
+    """The order, as the document has it (rules.md R18)."""
+    PURCHASE = "purchase"
+    """The purchase of the new plan, which on the manual way follows on what people do (rules.md R46)."""
+    COMPLETION = "completion"
+    """The completion, where the configuration keeps it on until then (rules.md R19)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +104,9 @@ class Quote:
         kind: which kind of change it is (R1), None when the source's plan is not known.
         credit: why the credit bureau will be asked (R33), None when it will not.
         credit_window: how long that may take (R34).
-        old_billing_ends: when the old subscription is billed no longer: with the order (R18), or at completion where
-            the configuration keeps it on until then; None stands for that moment, which nobody knows yet.
-        new_billing_begins: the earliest and the latest moment that is expected (R19).
+        old_billing: with what the old subscription is billed no longer (R18, R19).
+        old_billing_ends: when that is; None where nobody knows yet.
+        new_billing_begins: the earliest and the latest moment that is expected (R19); None where people decide it.
         locks: in the order in which they come (R15, R17, R35).
     """
 
@@ -104,14 +117,16 @@ class Quote:
     currency: str
     credit: CreditReason | None
     credit_window: timedelta
+    old_billing: OldBilling
     old_billing_ends: datetime | None
-    new_billing_begins: tuple[datetime, datetime]
+    new_billing_begins: tuple[datetime, datetime] | None
     locks: tuple[LockAhead, ...]
     expected: Expected
 
 
 def quote(
     case: Case,
+    eligibility: Eligibility,
     now: datetime,
     times: Sequence[timedelta],
     locks: Iterable[tuple[str, frozenset[str]]],
@@ -121,15 +136,18 @@ def quote(
     """Work out what a change would mean.
 
     Args:
-        times: how long the migrations of earlier changes of the same kind took.
+        eligibility: what the rules say of it; its route is the way that the quote is for.
+        times: how long the migrations of earlier changes of the same kind and way took.
         locks: the states that a change goes through when all goes well, each with what it locks.
         keep_old_billing: the old subscription is billed until the new one is (R19).
     """
     expected, credit = Expected.of(times), case.credit_reason
     wait = case.limits.credit_window if credit else timedelta(0)
+    manual = eligibility.route is Route.MANUAL
+    ends = OldBilling.PURCHASE if manual else OldBilling.ORDER
     source, held = case.source, case.subscription
     return Quote(
-        eligibility=judge(case),
+        eligibility=eligibility,
         kind=case.kind,
         old=Price(
             case.source_name,
@@ -146,8 +164,9 @@ def quote(
         currency=case.catalog.currency,
         credit=credit,
         credit_window=case.limits.credit_window,
-        old_billing_ends=None if keep_old_billing else now,
-        new_billing_begins=(now + expected.median, now + wait + expected.ninetieth),
+        old_billing=OldBilling.COMPLETION if keep_old_billing else ends,
+        old_billing_ends=None if keep_old_billing or manual else now,
+        new_billing_begins=None if manual else (now + expected.median, now + wait + expected.ninetieth),
         locks=tuple(_ahead(locks, wait, expected)),
         expected=expected,
     )

@@ -77,6 +77,23 @@ def _printable(value: str) -> str:
     return value
 
 
+def one_line(text: str, what: str) -> str:
+    """A text that somebody gave, as it can be kept and shown to others: one line, something in it, no blanks around it.
+
+    Args:
+        what: how messages name it, e.g. `The reason`.
+
+    Raises:
+        BadInput: when it is empty, or has control characters, which a terminal would obey.
+    """
+    line = text.strip()
+    if not line:
+        raise BadInput(f"{what} is empty: write something that is not a space.")
+    if _UNSTORABLE.search(line):
+        raise BadInput(f"{what} has control characters, such as a line break: write it in one plain line.")
+    return line
+
+
 TextOrNothing = Annotated[StrictStr, AfterValidator(_printable)]
 """A line of text, maybe empty."""
 

@@ -21,7 +21,7 @@ def needed_role(family: str | None) -> AdminRole:
 
 def role_of(admins: Iterable[Admin], upn: str) -> AdminRole | None:
     """The highest role that a person has in a tenant, None for who is no administrator; letter case does not matter."""
-    roles = [admin.role for admin in admins if admin.upn.casefold() == upn.strip().casefold()]
+    roles = [admin.role for admin in admins if admin.upn.casefold() == upn.casefold()]
     return max(roles, key=_RANK.__getitem__, default=None)
 
 

@@ -139,6 +139,10 @@ WARNING: Mapping[str, Words] = {
         ),
         lazy_gettext("If it does, change its address before the plan; afterwards that takes extra steps."),
     ),
+    "over_seat_limit": Words(
+        lazy_gettext("{target} is meant for at most {limit} licences, and the order is for {seats}."),
+        lazy_gettext("Ask billing support first, or choose a plan for more users."),
+    ),
     "credit_check_by_invoice": Words(
         lazy_ngettext(
             "An order paid by invoice needs a credit check, which may take {days} day.",
@@ -240,7 +244,17 @@ _TERMS: Mapping[str, Mapping[str, Message]] = {
         "serviceRestored": lazy_gettext("restored, not yet confirmed"),
         "extendedRecovery": lazy_gettext("recovering"),
         "restoringService": lazy_gettext("being restored"),
+        "verifyingService": lazy_gettext("being checked after its restoration"),
         "investigating": lazy_gettext("being investigated"),
+        "investigationSuspended": lazy_gettext("investigation suspended"),
+        "reported": lazy_gettext("reported"),
+        "confirmed": lazy_gettext("confirmed"),
+        "mitigated": lazy_gettext("mitigated"),
+        "mitigatedExternal": lazy_gettext("mitigated"),
+        "resolved": lazy_gettext("resolved, not yet confirmed"),
+        "resolvedExternal": lazy_gettext("resolved, not yet confirmed"),
+        "falsePositive": lazy_gettext("false alarm, not yet confirmed"),
+        "postIncidentReviewPublished": lazy_gettext("restored, not yet confirmed"),
     },
     "state": STATES,
     "page": {
@@ -251,6 +265,9 @@ _TERMS: Mapping[str, Mapping[str, Message]] = {
     },
 }
 """Words for the values that some parameters take; a value without one is shown as it is."""
+
+_FOLDED = {(name, value.casefold()): word for name, terms in _TERMS.items() for value, word in terms.items()}
+"""The same by parameter and value in any letter case: providers mix it."""
 
 _VALUES: Mapping[str, Callable[[Any], Any]] = {
     "cost": lambda value: Money(value["cents"], value["currency"]),
@@ -268,4 +285,4 @@ def spoken(params: Mapping[str, Any]) -> dict[str, Any]:
 def _spoken(name: str, value: Any) -> Any:
     if name in _VALUES:
         return _VALUES[name](value)
-    return _TERMS.get(name, {}).get(value, value) if isinstance(value, str) else value
+    return _FOLDED.get((name, value.casefold()), value) if isinstance(value, str) else value

@@ -76,11 +76,23 @@ DOMAIN_REMOVAL = TaskKind(
         "Prepare the removal of the custom domain {domains}", "Prepare the removal of the custom domains {domains}"
     ),
     (
-        lazy_gettext("Choose a quiet moment: services are down from the removal until {domains} is added again."),
-        lazy_gettext("Give every user, group and shared mailbox an address that does not end in {domains}."),
-        lazy_gettext("If the public website uses {domains}, change its address."),
+        lazy_ngettext(
+            "Choose a quiet moment: services are down from the removal until {domains} is added again.",
+            "Choose a quiet moment: services are down from the removal until {domains} are added again.",
+        ),
+        lazy_ngettext(
+            "Give every user, group and shared mailbox an address that does not end in {domains}.",
+            "Give every user, group and shared mailbox an address that ends in none of these: {domains}.",
+        ),
+        lazy_ngettext(
+            "If the public website uses {domains}, change its address.",
+            "If the public website uses one of {domains}, change its address.",
+        ),
         lazy_gettext("Keep the DNS records of {domains} at hand: they are needed again afterwards."),
-        lazy_gettext("Say that it is done: {domains} is removed then by itself, and the new plan is bought."),
+        lazy_ngettext(
+            "Say that it is done: {domains} is removed then by itself, and the new plan is bought.",
+            "Say that it is done: {domains} are removed then by themselves, and the new plan is bought.",
+        ),
         _CALL_SUPPORT,
     ),
     done="domains_freed",
@@ -95,8 +107,14 @@ DOMAIN_RETURN = TaskKind(
     (
         lazy_gettext("Set the DNS records of {domains} as {target} asks for them."),
         lazy_gettext("Wait until they can be seen from outside; that may take some hours."),
-        lazy_gettext("Say that it is done: {domains} is added again then by itself."),
-        lazy_gettext("Give everybody their address that ends in {domains} back."),
+        lazy_ngettext(
+            "Say that it is done: {domains} is added again then by itself.",
+            "Say that it is done: {domains} are added again then by themselves.",
+        ),
+        lazy_ngettext(
+            "Give everybody their address that ends in {domains} back.",
+            "Give everybody their addresses that end in one of these back: {domains}.",
+        ),
         _CALL_SUPPORT,
     ),
     done="domains_ready",

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+ACTIVE = frozenset({"Enabled", "Warning"})
+"""The statuses in which a subscription serves its users; with `Warning` it is in its grace period (rules.md R6)."""
+
 
 class PaymentMethod(StrEnum):
     """How a subscription is paid (rules.md R10, R33)."""

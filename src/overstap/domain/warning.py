@@ -25,6 +25,14 @@ def public_website_address(case: Case) -> Iterator[Finding]:
         yield warning("public_website", "R20", links.DOMAINS, count=len(domains), domains=domains)
 
 
+def seat_limit_is_told(case: Case) -> Iterator[Finding]:
+    """R11, R29: a plan with a limit of its own; only told, as the seats of a change cannot fall."""
+    limit = case.target.seat_limit
+    if limit is not None and case.seats > limit:
+        href = links.choose(case.subscription.id)
+        yield warning("over_seat_limit", "R11", href, target=case.target_name, limit=limit, seats=case.seats)
+
+
 def credit_check_ahead(case: Case) -> Iterator[Finding]:
     """R33, R34: an order by invoice, or from a cost on, needs a credit check of at most two weeks."""
     reason, currency = case.credit_reason, case.catalog.currency
@@ -68,6 +76,7 @@ def backup_is_advised(case: Case) -> Iterator[Finding]:
 WARNING: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     manual_way_is_open,
     public_website_address,
+    seat_limit_is_told,
     credit_check_ahead,
     commerce_lock_ahead,
     no_way_back,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from overstap.domain.case import Name
-from overstap.domain.change import PlanChange
+from overstap.domain.change import PlanChange, Route
 from overstap.domain.eligibility import Eligibility
 from overstap.domain.findings import Finding
 from overstap.domain.options import Options
@@ -54,15 +54,16 @@ def plan(given: Options, language: Language) -> str:
 
 def quote(change: PlanChange, given: Quote, language: Language) -> Json:
     """What a change would cost, take, lock and lose."""
-    earliest, latest = given.new_billing_begins
+    begins = given.new_billing_begins
+    wizard = CHECKOUT if given.eligibility.route is Route.WIZARD else ()
     return {
         **eligibility(given.eligibility, language),
         "kind": given.kind and str(given.kind),
         "currency": given.currency,
         "old": _price(given.old, language),
         "new": _price(given.new, language),
-        "old_billing_ends": moment(given.old_billing_ends),
-        "new_billing_begins": {"earliest": moment(earliest), "latest": moment(latest)},
+        "old_billing": {"ends_with": str(given.old_billing), "at": moment(given.old_billing_ends)},
+        "new_billing_begins": begins and {"earliest": moment(begins[0]), "latest": moment(begins[1])},
         "credit_check": given.credit and {"reason": str(given.credit), "at_most": given.credit_window.total_seconds()},
         "locks": [
             {"states": list(one.states), "locks": sorted(one.locks), "lasts": one.lasts.total_seconds()}
@@ -81,7 +82,7 @@ def quote(change: PlanChange, given: Quote, language: Language) -> Json:
                 "changes": list(page.changes),
                 "href": page.href(change.subscription_id, change.target_plan),
             }
-            for page in CHECKOUT
+            for page in wizard
         ],
     }
 

@@ -143,12 +143,8 @@ def tenant_summary(facts: Tenant) -> Json:
     }
 
 
-def licences(held: Licences, locked_by: str | None) -> Json:
-    """A subscription and who holds its licences.
-
-    Args:
-        locked_by: the run that leaves the subscription no options meanwhile (rules.md R36).
-    """
+def licences(held: Licences) -> Json:
+    """A subscription and who holds its licences."""
     return {
         "subscription_id": held.subscription.id,
         "plan": held.subscription.plan,
@@ -156,7 +152,6 @@ def licences(held: Licences, locked_by: str | None) -> Json:
         "seats": held.subscription.seats,
         "assigned": held.subscription.assigned,
         "free": held.free,
-        "locked_by": locked_by,
         "users": [{"id": user.id, "upn": user.upn, "name": user.display_name} for user in held.users],
     }
 

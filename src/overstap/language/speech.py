@@ -10,6 +10,7 @@ from functools import cache
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
+from unicodedata import normalize
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.lists import format_list
@@ -59,7 +60,7 @@ class Language:
         count = int(params[message.by])
         spoken[message.by] = self.count(count)
         text = self._texts.ungettext(message.one, message.many, count).format(**spoken)
-        return text[:1].upper() + text[1:]
+        return _capital(text)
 
     def tell(self, value: Any) -> str:
         """One value as people write it; a moment in the reader's own zone."""
@@ -104,6 +105,11 @@ class Language:
         if 0 <= number <= _SPELLED:
             return str(num2words(number, lang=self.locale))
         return format_decimal(number, locale=self.locale)
+
+
+def _capital(text: str) -> str:
+    """A sentence that may begin with a number's word; a capital has no accent in Dutch: `Eén gebruiker`."""
+    return normalize("NFD", text[:1])[:1].upper() + text[1:]
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from overstap.domain.tenant import Admin, BillingFrequency, Domain, PaymentMethod, ServiceHealth
+from overstap.domain.tenant import ACTIVE, Admin, BillingFrequency, Domain, PaymentMethod, ServiceHealth
 from overstap.errors import BadInput
 from overstap.providers.graph_files import (
     Commerce,
@@ -23,7 +23,6 @@ from overstap.providers.graph_files import (
     refuse_repeated,
 )
 
-_ACTIVE = frozenset({"Enabled", "Warning"})
 _HEALTHY = "serviceoperational"
 _PROVISIONED = "Success"
 
@@ -171,7 +170,7 @@ def assign(users: Iterable[ExportedUser], subscriptions: Iterable[ExportedSubscr
     for subscription in sorted(subscriptions, key=_age):
         by_sku[subscription.sku_id].append(subscription)
     open_ones = {
-        sku_id: [subscription for subscription in held if subscription.status in _ACTIVE] or held
+        sku_id: [subscription for subscription in held if subscription.status in ACTIVE] or held
         for sku_id, held in by_sku.items()
     }
     taken: dict[str, int] = defaultdict(int)

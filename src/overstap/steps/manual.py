@@ -17,10 +17,17 @@ def choose_preparation(context: StepContext) -> Outcome:
     return Done("acknowledged" if given else "acknowledgement_needed")
 
 
-def look_for_domains(provider: Provider, context: StepContext) -> Outcome:
+def look_for_domains(provider: Provider, context: StepContext) -> Done:
     """See whether there are custom domains, which have to be removed first (R49)."""
     domains = [domain.name for domain in provider.tenant(context.tenant_id).domains if domain.custom]
     return Done("domains_to_remove" if domains else "no_domains", {"domains": domains})
+
+
+def look_again_for_domains(provider: Provider, context: StepContext) -> Outcome:
+    """Ask once more where a custom domain has come that nobody was asked to free (R49)."""
+    found = look_for_domains(provider, context)
+    new = set(found.data["domains"]) - set(context.data["domains"])
+    return Done("domains_to_remove", found.data) if new else Done()
 
 
 def remove_domains(context: StepContext) -> Outcome:

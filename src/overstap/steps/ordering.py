@@ -13,7 +13,7 @@ from overstap.workflow.outcome import Done, Outcome, StepContext, Stop, Wait
 
 
 def check_preconditions(provider: Provider, catalog: Catalog, limits: Limits, context: StepContext) -> Outcome:
-    """Ask all rules again, on the facts as they are now, before anything is done and before anything moves (R5 to R12).
+    """Ask all rules again, on the facts as they are now, before anything is done (R2 to R12).
 
     Remembers in `users` how many are to move, and by which edition of the catalog was judged.
     """
@@ -26,6 +26,20 @@ def check_preconditions(provider: Provider, catalog: Catalog, limits: Limits, co
     if not answer.allowed:
         return Done("not_eligible", {**judged, "findings": [finding.to_data() for finding in answer.findings]})
     return Done(data={**judged, "users": len(provider.holders(context.tenant_id, change.subscription_id))})
+
+
+def check_before_moving(provider: Provider, catalog: Catalog, limits: Limits, context: StepContext) -> Outcome:
+    """Ask all rules again before anybody moves, once: who is half moved is not judged any more.
+
+    A migration that is overdue before anybody looked is judged all the same: the states before and after its deadline
+    both begin with this.
+    """
+    if context.data.get("checked_before_moving"):
+        return Done()
+    outcome = check_preconditions(provider, catalog, limits, context)
+    if isinstance(outcome, Done) and outcome.event is None:
+        return Done(data={**outcome.data, "checked_before_moving": True})
+    return outcome
 
 
 def place_order(

@@ -19,6 +19,7 @@ TASK_STEPS: dict[str, TaskKind] = {f"ask_{kind.name}": kind for kind in TASKS.va
 
 STEP_EVENTS: dict[str, frozenset[str]] = {
     "check_preconditions": frozenset({"not_eligible"}),
+    "check_before_moving": frozenset({"not_eligible"}),
     "place_order": frozenset({"credit_required", "order_accepted"}),
     "request_credit": frozenset({"credit_approved", "credit_declined"}),
     "move_users": frozenset(),
@@ -33,6 +34,7 @@ STEP_EVENTS: dict[str, frozenset[str]] = {
     "close_rollback": frozenset({"rolled_back", "withdrawn"}),
     "choose_preparation": frozenset({"acknowledgement_needed", "acknowledged", "no_acknowledgement_needed"}),
     "look_for_domains": frozenset({"domains_to_remove", "no_domains"}),
+    "look_again_for_domains": frozenset({"domains_to_remove"}),
     "remove_domains": frozenset(),
     "choose_ending": frozenset({"domains_to_return"}),
     "add_domains": frozenset(),
@@ -66,17 +68,12 @@ class StepOptions:
 
 def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict[str, Step]:
     """Every step there is, ready to be called with a context."""
-    judge = partial(ordering.check_preconditions, provider, catalog, options.limits)
-    order = partial(
-        ordering.place_order,
-        provider,
-        catalog,
-        options.limits,
-        keep_old_billing=options.keep_old_billing,
-    )
+    judged_by = (provider, catalog, options.limits)
+    order = partial(ordering.place_order, *judged_by, keep_old_billing=options.keep_old_billing)
     ask = partial(people.ask, provider, catalog, remind_after=options.remind_after)
     calls: dict[str, Callable[[StepContext], Outcome]] = {
-        "check_preconditions": judge,
+        "check_preconditions": partial(ordering.check_preconditions, *judged_by),
+        "check_before_moving": partial(ordering.check_before_moving, *judged_by),
         "place_order": order,
         "request_credit": partial(ordering.request_credit, provider),
         "move_users": partial(migration.move_users, provider, options.move_chunk),
@@ -91,6 +88,7 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         "close_rollback": rollback.close_rollback,
         "choose_preparation": manual.choose_preparation,
         "look_for_domains": partial(manual.look_for_domains, provider),
+        "look_again_for_domains": partial(manual.look_again_for_domains, provider),
         "remove_domains": manual.remove_domains,
         "choose_ending": manual.choose_ending,
         "add_domains": manual.add_domains,

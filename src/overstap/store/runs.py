@@ -56,11 +56,15 @@ class ActiveChange(Conflict):
     Args:
         run_id: the run that is under way.
         findings: what the rules say of the change that was refused, as JSON values, where they were asked.
+        told: the same for people; None where they were not asked.
     """
 
-    def __init__(self, tenant_id: str, run_id: str, findings: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, tenant_id: str, run_id: str, *, findings: Sequence[Mapping[str, Any]] = (), told: str | None = None
+    ) -> None:
         super().__init__(
-            f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
+            told
+            or f"Tenant {tenant_id} has a plan change under way: run {run_id}. Wait for its end, or cancel it first."
         )
         self.run_id = run_id
         self.findings = findings

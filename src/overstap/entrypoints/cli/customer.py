@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from overstap.domain.credit import CreditReason
 from overstap.domain.eligibility import Eligibility
 from overstap.domain.findings import Finding, Severity
 from overstap.domain.options import Options
-from overstap.domain.quote import Price, Quote
+from overstap.domain.quote import OldBilling, Price, Quote
 from overstap.domain.sentences import STATES
 from overstap.domain.tenant import BillingFrequency, Tenant
 from overstap.domain.wizard import CHECKOUT, LINK, NAVIGATION, NO_OPTIONS, OPTIONS
@@ -38,10 +37,16 @@ _BILLS = {
     BillingFrequency.MONTHLY: lazy_gettext("{amount}, monthly"),
     BillingFrequency.ANNUAL: lazy_gettext("{amount}, annually"),
 }
-_OLD_ENDS_NOW = lazy_gettext("The old subscription is billed until the order, so until {day}.")
-_OLD_ENDS_LATER = lazy_gettext("The old subscription is billed until the change is completed.")
+_OLD_ENDS = {
+    OldBilling.ORDER: lazy_gettext("The old subscription is billed until the order, so until {day}."),
+    OldBilling.PURCHASE: lazy_gettext("The old subscription is billed until the new plan is bought, after your tasks."),
+    OldBilling.COMPLETION: lazy_gettext("The old subscription is billed until the change is completed."),
+}
 _NEW_BEGINS = lazy_gettext(
     "The new one is billed once the change is completed: from {earliest} on, at the latest {latest}."
+)
+_NEW_BEGINS_SOMETIME = lazy_gettext(
+    "The new one is billed once its licences are reassigned; when that is depends on what people do before."
 )
 _NO_CREDIT = lazy_gettext("No credit check is needed.")
 _CREDIT = {
@@ -50,10 +55,11 @@ _CREDIT = {
     ),
     CreditReason.COST: lazy_gettext("A credit check is needed, because of the cost; it takes {window} at most."),
 }
-_USUAL = lazy_gettext("The change usually takes less than {time}.")
+_USUAL = lazy_gettext("The change itself usually takes less than {time}.")
 _MEASURED = lazy_ngettext(
-    "The change takes {median}, as {count} earlier change did.",
-    "The change usually takes {median}, and {ninetieth} at most in nine of ten cases, as {count} earlier changes did.",
+    "The change itself takes {median}, as {count} earlier change did.",
+    "The change itself usually takes {median}, and {ninetieth} at most in nine of ten cases, as {count} earlier ones "
+    "did.",
 )
 _REASSIGNING = lazy_gettext("Reassigning the licences takes less than {time} of it.")
 _LOCKED = lazy_gettext("Locked meanwhile:")
@@ -101,12 +107,13 @@ def tell_quote(face: Face, tenant: Tenant, offer: Quote, language: Language) -> 
         table.add_row(label, *cells)
     face.print(table)
     face.tell(language.say(_ALLOWED[offer.eligibility.allowed, offer.eligibility.route]))
-    if offer.old_billing_ends is None:
-        face.tell(language.say(_OLD_ENDS_LATER))
+    day = "" if offer.old_billing_ends is None else offer.old_billing_ends.astimezone().date()
+    face.tell(language.say(_OLD_ENDS[offer.old_billing], day=day))
+    if offer.new_billing_begins is None:
+        face.tell(language.say(_NEW_BEGINS_SOMETIME))
     else:
-        face.tell(language.say(_OLD_ENDS_NOW, day=_day(offer.old_billing_ends)))
-    earliest, latest = offer.new_billing_begins
-    face.tell(language.say(_NEW_BEGINS, earliest=earliest, latest=latest))
+        earliest, latest = offer.new_billing_begins
+        face.tell(language.say(_NEW_BEGINS, earliest=earliest, latest=latest))
     credit = _NO_CREDIT if offer.credit is None else _CREDIT[offer.credit]
     face.tell(language.say(credit, window=offer.credit_window))
     face.tell(f"{_duration(offer, language)} {language.say(_REASSIGNING, time=offer.expected.licences)}")
@@ -148,7 +155,3 @@ def _tell_findings(face: Face, findings: Iterable[Finding], language: Language) 
         mark, style = _MARKS[finding.severity]
         face.mark(Text.assemble("  ", (f"{mark} {finding.rule:<4}", style), finding.sentence(language)))
         face.tell(f"  {_INDENT[:-1]}{finding.advice(language)}")
-
-
-def _day(moment: datetime) -> object:
-    return moment.astimezone().date()

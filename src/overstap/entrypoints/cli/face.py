@@ -21,8 +21,17 @@ from overstap.bootstrap import App, open_app
 from overstap.domain.tenant import BillingFrequency, PaymentMethod, Tenant
 from overstap.entrypoints import shapes, words
 from overstap.errors import BadInput, NotFound
+from overstap.language import language
 from overstap.settings import Settings, load_settings
 from overstap.store.runs import StoredRun
+
+
+def _locale(text: str) -> str:
+    try:
+        return language(text).locale
+    except BadInput as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 DatabaseOption = Annotated[
     str | None,
@@ -45,7 +54,10 @@ ActingOption = Annotated[
     str | None, typer.Option("--as", metavar="UPN", help="The tenant's admin who acts; you, an operator, if left out.")
 ]
 LocaleOption = Annotated[
-    str | None, typer.Option("--locale", metavar="nl|en", help="The language of sentences; the tenant's if left out.")
+    str | None,
+    typer.Option(
+        "--locale", parser=_locale, metavar="nl|en", help="The language of sentences; the tenant's if left out."
+    ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with what was done.")]
 KeyOption = Annotated[

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from overstap.domain.locks import COMMERCE
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import (
     NO_REASON,
@@ -82,11 +81,10 @@ def list_(face: Face, tenant: TenantArgument, as_json: JsonFlag = False) -> None
         facts = find_tenant(app.service, tenant)
         held = app.portal.licences(facts.id)
         active, locks = app.portal.locks(facts.id)
-    locked_by = active.run_id if active is not None and COMMERCE in locks else None
     if as_json:
-        face.json([shapes.licences(one, locked_by) for one in held])
+        face.json([shapes.licences(one) for one in held])
         return
-    table = words.table("subscription", "plan", "seats#", "assigned#", "free#", "options", "users")
+    table = words.table("subscription", "plan", "seats#", "assigned#", "free#", "users")
     for one in held:
         of = one.subscription
         table.add_row(
@@ -95,7 +93,6 @@ def list_(face: Face, tenant: TenantArgument, as_json: JsonFlag = False) -> None
             str(of.seats),
             str(of.assigned),
             str(one.free),
-            "no options" if locked_by else "",
             "\n".join(user.upn for user in one.users),
         )
     face.print(table)

@@ -33,6 +33,8 @@ from overstap.entrypoints.cli import (
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
 from overstap.errors import OverstapError
 
+_USAGE = 2
+
 app = typer.Typer(
     name="overstap",
     help="Changes a customer's subscription plan, durably.",
@@ -99,13 +101,27 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow that the terminal cannot show must not end a command
     try:
-        code = _invoke(arguments, as_json=as_json)
+        code = _invoke(arguments, as_json=as_json) if _readable(arguments, as_json=as_json) else _USAGE
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read us has gone, as `head` does; nothing can be told any more, the end of the process must not try.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+def _readable(arguments: Sequence[str], *, as_json: bool) -> bool:
+    """Whether all arguments are text: what is not UTF-8 could neither be kept nor shown."""
+    for number, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            text = f"argument {number} is no UTF-8 text: {argument!r}"
+            sys.stderr.write(f"error: {text}\n")
+            if as_json:
+                Face.json({"error": {"code": "usage", "message": text}})
+            return False
+    return True
 
 
 def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
@@ -133,6 +149,8 @@ def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
 
 def _report(error: OverstapError, *, as_json: bool) -> None:
     sys.stderr.write(f"error: {error}\n")
+    for hint in getattr(error, "__notes__", ()):
+        sys.stderr.write(f"{hint}\n")
     if as_json:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
         Face.json({"error": {"code": code, "message": str(error), **error.evidence}})

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from overstap.domain.change import PlanChange, Route
+from overstap.domain.findings import NotEligible
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import (
     ActingOption,
@@ -74,7 +75,12 @@ def submit(
             route=Route.MANUAL if manual else Route.WIZARD,
             acknowledged=acknowledged,
         )
-        stored, is_new = app.service.submit(change, key=key, actor=actor_of(acting_upn), locale=locale)
+        try:
+            stored, is_new = app.service.submit(change, key=key, actor=actor_of(acting_upn), locale=locale)
+        except NotEligible as error:
+            if "acknowledgement_missing" in {finding.code for finding in error.findings}:
+                error.add_note("`overstap submit --acknowledge …` acknowledges it.")
+            raise
         if as_json:
             face.json(whole(app, stored))
             return
@@ -82,6 +88,8 @@ def submit(
         face.tell(f"{run.id}  {words.title(run)}  {words.change(run)}  {run.state}")
         if is_new and manual:
             face.tell("A worker checks the order next; then people have their turn: overstap tasks list")
+            if acknowledged and acting_upn is None:
+                face.tell("To another family an admin has to acknowledge it: --acknowledge counts with --as UPN.")
         elif is_new:
             face.tell("A worker checks the order and places it next; the change then goes on by itself.")
         else:

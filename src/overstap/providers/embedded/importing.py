@@ -8,12 +8,11 @@ from datetime import datetime
 
 from overstap.domain.books import IMPORT, Account, Purchase
 from overstap.domain.locks import COMMERCE, LICENCE, Guard
+from overstap.domain.tenant import ACTIVE
 from overstap.errors import Conflict
 from overstap.providers.embedded.billing import BILLED
 from overstap.providers.embedded.books import Ledger
 from overstap.providers.graph_export import ExportedSubscription, TenantExport
-
-_ACTIVE = frozenset({"Enabled", "Warning"})
 
 
 def import_exports(ledger: Ledger, exports: Sequence[TenantExport], guard: Guard, now: datetime) -> None:
@@ -94,7 +93,7 @@ def _hold(ledger: Ledger, tenant_id: str, subscription_id: str, users: Collectio
 
 
 def _bill(ledger: Ledger, tenant_id: str, held: ExportedSubscription, now: datetime) -> None:
-    paid = held.status in _ACTIVE and not held.is_trial and held.payment_method in BILLED
+    paid = held.status in ACTIVE and not held.is_trial and held.payment_method in BILLED
     billed = ledger.billed(tenant_id, held.id)
     if paid and not billed:
         ledger.open_billing(tenant_id, held.id, IMPORT, now)
