@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlmodel import SQLModel
 
+from overstap.app.portal import By
 from overstap.app.verify import Verifier
 from overstap.bootstrap import App
 from overstap.clock import VirtualClock
@@ -33,7 +34,7 @@ from rule_marks import NUMBERS
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=20)
-WHY = {"actor": "admin", "reason": "the test says so"}
+WHY = By("admin", "the test says so")
 REFUSED = {"operation": "swap_licences", "tenant": "back", "kind": "refuses", "times": 1, "after": 1}
 
 
@@ -97,7 +98,7 @@ def play(database: Database) -> Office:
         made.clock.advance(timedelta(hours=1))
         made.submit(tenant)
         if tenant == "parked":
-            made.app.portal.buy(tenant, "k1", seats=1, key="early", **WHY)
+            made.app.portal.buy(tenant, "k1", replace(WHY, key="early"), seats=1)
         made.work()
     made.clock.advance(timedelta(hours=1))
     return made
@@ -431,10 +432,10 @@ def test_a_later_import_is_no_breach(office: Office, again: TenantExport) -> Non
 def test_what_admins_do_when_no_run_locks_it_is_no_breach(office: Office) -> None:
     portal, target = office.app.portal, office.target("done")
     for tenant, subscription in (("done", target), ("back", "back-e1"), ("parked", "parked-e1")):
-        portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], **WHY)
+        portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], WHY)
     office.clock.advance(timedelta(hours=1))
-    portal.cancel("done", target, **WHY)
-    portal.cancel("back", "back-e1", **WHY)
+    portal.cancel("done", target, WHY)
+    portal.cancel("back", "back-e1", WHY)
 
     assert {} == office.breaches()
 
@@ -451,8 +452,8 @@ def test_a_subscription_that_was_closed_at_another_time_than_it_was_cancelled_is
     office: Office, tenant: str, sentence: str
 ) -> None:
     subscription = {"done": office.target("done"), "back": "back-e1"}[tenant]
-    office.app.portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], **WHY)
-    office.app.portal.cancel(tenant, subscription, **WHY)
+    office.app.portal.unassign(tenant, subscription, [f"{tenant}-{one}" for one in range(3)], WHY)
+    office.app.portal.cancel(tenant, subscription, WHY)
 
     office.tamper(f"UPDATE {ROW} SET closed_at = :later WHERE tenant_id = '{tenant}' AND id = '{subscription}'")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Connection, event, select, text
 
+from overstap.app.portal import By
 from overstap.bootstrap import App
 from overstap.domain.change import PlanChange
 from overstap.domain.locks import LOCK_OF_OPERATION, ActiveRun, Guard
@@ -25,7 +26,7 @@ from overstap.testing import sample_tenant
 if TYPE_CHECKING:
     from tests.scenarios.conftest import MakeWorld, World
 
-WHY = {"actor": "admin", "reason": "the test says so"}
+WHY = By("admin", "the test says so")
 LIMIT = 10.0
 
 
@@ -86,14 +87,14 @@ class Admin:
     def _give_or_take(self) -> None:
         portal, tenant = self.app.portal, self.tenant
         operation, act = ("unassign_licences", portal.unassign) if self.on else ("assign_licences", portal.assign)
-        self.commits.call(tenant, operation, lambda: act(tenant, self.subscription, [f"{tenant}-3"], **WHY))
+        self.commits.call(tenant, operation, lambda: act(tenant, self.subscription, [f"{tenant}-3"], WHY))
 
     def _buy_or_cancel(self) -> None:
         portal, tenant = self.app.portal, self.tenant
         if self.on:
-            self.commits.call(tenant, "cancel_subscription", lambda: portal.cancel(tenant, self.subscription, **WHY))
+            self.commits.call(tenant, "cancel_subscription", lambda: portal.cancel(tenant, self.subscription, WHY))
         else:
-            bought = self.commits.call(tenant, "buy_subscription", lambda: portal.buy(tenant, "k1", seats=1, **WHY))
+            bought = self.commits.call(tenant, "buy_subscription", lambda: portal.buy(tenant, "k1", WHY, seats=1))
             self.subscription = bought["subscription_id"]
 
     def waits_for_success(self) -> None:
@@ -211,7 +212,7 @@ def wait_until_somebody_waits_for_a_row(world: World) -> None:
 
 def take(world: World, key: str = "key") -> Any:
     """Take a user's licence, straight at the provider: no look ahead may help."""
-    wish = {"tenant_id": "acme", "subscription_id": "acme-e1", "users": ["acme-2"], **WHY}
+    wish = {"tenant_id": "acme", "subscription_id": "acme-e1", "users": ["acme-2"], "actor": "admin", "reason": "so"}
     return world.app.provider.request("unassign_licences", key, wish)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
+from overstap.app.portal import By
 from overstap.domain.locks import LOCK_OF_OPERATION, LOCKS_BY_STATE, PortalPage
 from overstap.domain.ports import Move
 from overstap.errors import BadInput, Conflict, NotFound, OverstapError, Refused, TenantLocked
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.scenarios.conftest import MakeWorld, World
 
 ADMIN = "user0@acme.example"
-WHY = {"actor": f"admin:{ADMIN}", "reason": "the test says so"}
+WHY = By(f"admin:{ADMIN}", "the test says so")
 ALL = {"commerce", "portal", "licence"}
 EXPECTED = {
     "submitted": set(),
@@ -70,14 +71,14 @@ class Office:
     def tries(self) -> dict[str, list[Callable[[], Any]]]:
         """What needs each lock to be free, through the application and straight at the provider."""
         portal, provider = self.world.app.portal, self.world.app.provider
-        wish = {"tenant_id": "acme", **WHY}
+        wish = {"tenant_id": "acme", "actor": WHY.actor, "reason": WHY.reason}
         users = ["acme-1", "user2@ACME.example"]
         export = sample_tenant("acme", seats=9)
         lync = {"sku_id": "x", "sku_part_number": "MCOIMP", "payment_method": "card", "billing_frequency": "annual"}
         return {
             "licence": [
-                lambda: portal.assign("acme", self.spare, users, **WHY),
-                lambda: portal.unassign("acme", self.spare, ["acme-1"], **WHY),
+                lambda: portal.assign("acme", self.spare, users, WHY),
+                lambda: portal.unassign("acme", self.spare, ["acme-1"], WHY),
                 lambda: provider.request(
                     "unassign_licences", "a", {**wish, "subscription_id": self.spare, "users": ["acme-2"]}
                 ),
@@ -86,8 +87,8 @@ class Office:
                 ),
             ],
             "commerce": [
-                lambda: portal.buy("acme", "k1", seats=2, **WHY),
-                lambda: portal.cancel("acme", self.unused, **WHY),
+                lambda: portal.buy("acme", "k1", WHY, seats=2),
+                lambda: portal.cancel("acme", self.unused, WHY),
                 lambda: provider.request("buy_subscription", "c", {**wish, **lync, "seats": 3}),
                 lambda: provider.request(
                     "cancel_subscription", "d", {**wish, "subscription_id": self.bought("lync-2")}
@@ -123,7 +124,7 @@ def make_office(make_world: MakeWorld) -> MakeOffice:
         world.tenant("acme", payment=payment, credit_limit=credit_limit, seats=5)
         (source,) = world.app.provider.tenant("acme").subscriptions
         spare, unused, _ = (
-            world.app.portal.buy("acme", plan, seats=3, **WHY)["subscription_id"]
+            world.app.portal.buy("acme", plan, WHY, seats=3)["subscription_id"]
             for plan in ("sharepoint-1", "exchange-1", "lync-2")
         )
         return Office(world, source.id, spare, unused)
@@ -181,7 +182,7 @@ def test_the_locks_of_one_tenant_are_not_those_of_another(make_office: MakeOffic
     office.lead_to("credit_check")
     office.world.tenant("other")
 
-    bought = office.world.app.portal.buy("other", "k1", seats=1, **WHY)
+    bought = office.world.app.portal.buy("other", "k1", WHY, seats=1)
 
     assert bought["subscription_id"] in {held.id for held in office.world.app.provider.tenant("other").subscriptions}
 
@@ -240,7 +241,7 @@ def test_who_is_no_admin_is_let_in_nowhere_and_told_nothing_of_the_run(make_offi
     open_portal = app.portal.open if door == "portal" else app.provider.open_portal
     wishes: list[Callable[[], Any]] = [
         lambda: open_portal("acme", "user1@acme.example", PortalPage.HOME),
-        lambda: app.portal.assign("acme", office.spare, ["acme-1"], acting_upn="user1@acme.example", **WHY),
+        lambda: app.portal.assign("acme", office.spare, ["acme-1"], replace(WHY, acting_upn="user1@acme.example")),
     ]
 
     for wish in wishes:
@@ -254,27 +255,27 @@ def test_who_is_no_admin_is_let_in_nowhere_and_told_nothing_of_the_run(make_offi
 def test_what_was_done_before_the_lock_is_answered_again_during_it_and_done_once(make_office: MakeOffice) -> None:
     office = make_office(embedded={"move_time": "30m"})
     portal = office.world.app.portal
-    first = portal.assign("acme", office.spare, ["acme-1"], key="monday", **WHY)
+    first = portal.assign("acme", office.spare, ["acme-1"], replace(WHY, key="monday"))
     office.lead_to("migrating")
     before = office.rows()
 
-    again = portal.assign("acme", office.spare, ["acme-1"], key="monday", actor="somebody", reason="no answer came")
+    again = portal.assign("acme", office.spare, ["acme-1"], By("somebody", "no answer came", key="monday"))
 
     assert first == again
     assert before == office.rows()
     with pytest.raises(Conflict, match="used for another"):
-        portal.assign("acme", office.spare, ["acme-2"], key="monday", **WHY)
+        portal.assign("acme", office.spare, ["acme-2"], replace(WHY, key="monday"))
 
 
 @pytest.mark.rule("R37", "R16")
 def test_users_who_come_and_go_during_the_credit_check_are_moved_or_not(make_office: MakeOffice) -> None:
     office = make_office(**NEVER)
     world, portal = office.world, office.world.app.portal
-    portal.unassign("acme", office.source, ["acme-1"], **WHY)
+    portal.unassign("acme", office.source, ["acme-1"], WHY)
     office.lead_to("credit_check")
 
-    portal.assign("acme", office.source, ["user1@acme.example"], **WHY)
-    portal.unassign("acme", office.source, ["acme-2"], **WHY)
+    portal.assign("acme", office.source, ["user1@acme.example"], WHY)
+    portal.unassign("acme", office.source, ["acme-2"], WHY)
     world.signal(office.run, "credit_approved")
     world.work()
 
@@ -295,12 +296,12 @@ def test_the_subscription_that_is_being_bought_is_the_runs_until_it_ends(make_of
     before = office.rows()
 
     with pytest.raises(Conflict, match=office.run):
-        getattr(portal, change)("acme", target, ["acme-1"], **WHY)
+        getattr(portal, change)("acme", target, ["acme-1"], WHY)
 
     assert before == office.rows()
     office.world.signal(office.run, "credit_approved")
     office.world.work()
-    assert ["acme-1"] == getattr(portal, change)("acme", target, ["acme-1"], **WHY)[
+    assert ["acme-1"] == getattr(portal, change)("acme", target, ["acme-1"], WHY)[
         "changed" if change == "unassign" else "unchanged"
     ]
 
@@ -309,15 +310,15 @@ def test_the_subscription_that_is_being_bought_is_the_runs_until_it_ends(make_of
 def test_a_subscription_that_is_about_to_be_changed_is_not_cancelled(make_office: MakeOffice) -> None:
     office = make_office(**NEVER)
     world, portal = office.world, office.world.app.portal
-    portal.unassign("acme", office.source, ["acme-0", "acme-1", "acme-2"], **WHY)
+    portal.unassign("acme", office.source, ["acme-0", "acme-1", "acme-2"], WHY)
     office.order()
 
     with pytest.raises(Conflict, match=rf"signal {office.run} cancel"):
-        portal.cancel("acme", office.source, **WHY)
+        portal.cancel("acme", office.source, WHY)
 
     world.signal(office.run, "cancel")
     world.work()
-    portal.cancel("acme", office.source, **WHY)
+    portal.cancel("acme", office.source, WHY)
     assert office.source not in {held.id for held in world.app.provider.tenant("acme").subscriptions}
 
 
@@ -329,9 +330,9 @@ def test_what_an_admin_does_after_the_end_is_no_breach(make_office: MakeOffice) 
     target = office.bought("e3")
     world.pass_time("1h")
 
-    portal.unassign("acme", target, ["acme-0", "acme-1", "acme-2"], **WHY)
+    portal.unassign("acme", target, ["acme-0", "acme-1", "acme-2"], WHY)
     world.pass_time("1h")
-    portal.cancel("acme", target, **WHY)
+    portal.cancel("acme", target, WHY)
 
     assert {"sharepoint-1": 0, "exchange-1": 0, "lync-2": 0} == world.plans("acme")
     assert [("e1", "0s", "0s"), ("e3", "0s", "2h")] == [one for one in world.billing("acme") if one[0] in {"e1", "e3"}]
@@ -341,18 +342,18 @@ def test_what_an_admin_does_after_the_end_is_no_breach(make_office: MakeOffice) 
     ("wish", "error", "sentence"),
     [
         (
-            lambda it: it.portal.assign("acme", "nope", ["acme-1"], **WHY),
+            lambda it: it.portal.assign("acme", "nope", ["acme-1"], WHY),
             NotFound,
             "subscription 'nope'; it has acme",
         ),
-        (lambda it: it.portal.assign("nobody", "nope", ["acme-1"], **WHY), NotFound, "There is no tenant 'nobody'"),
+        (lambda it: it.portal.assign("nobody", "nope", ["acme-1"], WHY), NotFound, "There is no tenant 'nobody'"),
         (lambda it: it.portal.licences("nobody"), NotFound, "There is no tenant 'nobody'"),
-        (lambda it: it.portal.assign("acme", "acme-e1", [], **WHY), BadInput, "at least one user"),
-        (lambda it: it.portal.assign("acme", "acme-e1", ["acme-1"], actor="a", reason=" "), BadInput, "Say why"),
-        (lambda it: it.portal.assign("acme", "acme-e1", ["acme-1"], key=" ", **WHY), BadInput, "idempotency key"),
-        (lambda it: it.portal.buy("acme", "e9", seats=1, **WHY), NotFound, "No plan is called 'e9'"),
-        (lambda it: it.portal.buy("acme", "k1", seats=0, **WHY), BadInput, "at least one seat, not 0"),
-        (lambda it: it.portal.buy("acme", "small-business", seats=9999, **WHY), Refused, "at most"),
+        (lambda it: it.portal.assign("acme", "acme-e1", [], WHY), BadInput, "at least one user"),
+        (lambda it: it.portal.assign("acme", "acme-e1", ["acme-1"], By("a", " ")), BadInput, "The reason"),
+        (lambda it: it.portal.assign("acme", "acme-e1", ["acme-1"], By("a", "b", key=" ")), BadInput, "idempotency"),
+        (lambda it: it.portal.buy("acme", "e9", WHY, seats=1), NotFound, "No plan is called 'e9'"),
+        (lambda it: it.portal.buy("acme", "k1", WHY, seats=0), BadInput, "at least one seat, not 0"),
+        (lambda it: it.portal.buy("acme", "small-business", WHY, seats=9999), Refused, "at most"),
         (lambda it: it.portal.open("acme", "stranger@acme.example"), Refused, "is no admin of tenant acme"),
         (lambda it: it.portal.open("nobody", ADMIN), NotFound, "There is no tenant 'nobody'"),
     ],
@@ -375,7 +376,7 @@ def test_until_is_the_deadline_of_the_state_that_locks(make_office: MakeOffice) 
     office.lead_to("migrating")
 
     with pytest.raises(TenantLocked) as refused:
-        office.world.app.portal.buy("acme", "k1", seats=1, **WHY)
+        office.world.app.portal.buy("acme", "k1", WHY, seats=1)
 
     until = office.world.clock.now() + timedelta(hours=1)
     assert until == refused.value.until

@@ -87,9 +87,7 @@ def test_a_run_that_asks_nobody_says_so(world: World, run: str) -> None:
 
 
 @pytest.mark.rule("R3")
-@pytest.mark.parametrize(
-    ("who", "code"), [(HELPER, "role_too_low"), ("user2@acme.example", "not_an_admin")]
-)
+@pytest.mark.parametrize(("who", "code"), [(HELPER, "role_too_low"), ("user2@acme.example", "not_an_admin")])
 def test_only_an_admin_with_the_role_that_the_family_asks_for_may_do_it(
     world: World, run: str, who: str, code: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ulid import ULID
@@ -42,17 +43,28 @@ class Office(Provider, Protocol):
         """Who holds the licences of each subscription."""
 
 
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks for something, and why; kept with what was done.
+
+    Attributes:
+        actor: as the books name who does it.
+        acting_upn: the tenant's admin who does it; None when an operator does.
+        key: the idempotency key: the same key with the same wish gives the same answer again; None makes a new one.
+    """
+
+    actor: str
+    reason: str
+    acting_upn: str | None = None
+    key: str | None = None
+
+
 class Portal:
     """The commands of a tenant's admins, or of an operator in their place.
 
-    Each command that changes something takes:
-        actor, reason: who does it and why; kept with what was done.
-        acting_upn: the tenant's admin who does it; None when an operator does.
-        key: the idempotency key: the same key with the same wish gives the same answer again; None makes a new one.
-
     Any of the tenant's administrators may do all of this: R3 asks for a role for plan changes only.
 
-    And each raises:
+    Each command that changes something raises:
         TenantLocked: when the tenant's active run locks it (rules.md J5).
         NotFound: when there is no such tenant, subscription, plan or user.
         Refused: when it cannot be done, or `acting_upn` is none of the tenant's admins.
@@ -80,17 +92,7 @@ class Portal:
         active = self._runs.active_run(tenant_id)
         return active, self._guard.locks(active)
 
-    def assign(
-        self,
-        tenant_id: str,
-        subscription_id: str,
-        users: Sequence[str],
-        *,
-        actor: str,
-        reason: str,
-        acting_upn: str | None = None,
-        key: str | None = None,
-    ) -> Mapping[str, Any]:
+    def assign(self, tenant_id: str, subscription_id: str, users: Sequence[str], by: By) -> Mapping[str, Any]:
         """Give users a licence: all of them or none; who has one already keeps it (R17).
 
         Args:
@@ -100,19 +102,9 @@ class Portal:
             `subscription_id`, and the ids of the users: `changed` and `unchanged`.
         """
         wish = {"subscription_id": subscription_id, "users": _named(users)}
-        return self._ask("assign_licences", tenant_id, wish, actor, reason, acting_upn, key)
+        return self._ask("assign_licences", tenant_id, wish, by)
 
-    def unassign(
-        self,
-        tenant_id: str,
-        subscription_id: str,
-        users: Sequence[str],
-        *,
-        actor: str,
-        reason: str,
-        acting_upn: str | None = None,
-        key: str | None = None,
-    ) -> Mapping[str, Any]:
+    def unassign(self, tenant_id: str, subscription_id: str, users: Sequence[str], by: By) -> Mapping[str, Any]:
         """Take the licence of users: of all of them or of none; who has none stays without (R17).
 
         Args:
@@ -122,20 +114,17 @@ class Portal:
             `subscription_id`, and the ids of the users: `changed` and `unchanged`.
         """
         wish = {"subscription_id": subscription_id, "users": _named(users)}
-        return self._ask("unassign_licences", tenant_id, wish, actor, reason, acting_upn, key)
+        return self._ask("unassign_licences", tenant_id, wish, by)
 
     def buy(
         self,
         tenant_id: str,
         plan_id: str,
+        by: By,
         *,
         seats: int,
         payment_method: PaymentMethod = PaymentMethod.CARD,
         billing_frequency: BillingFrequency = BillingFrequency.MONTHLY,
-        actor: str,
-        reason: str,
-        acting_upn: str | None = None,
-        key: str | None = None,
     ) -> Mapping[str, Any]:
         """Buy a plan of the catalog beside what the tenant has (R35).
 
@@ -155,18 +144,9 @@ class Portal:
             "payment_method": payment_method.value,
             "billing_frequency": billing_frequency.value,
         }
-        return self._ask("buy_subscription", tenant_id, wish, actor, reason, acting_upn, key)
+        return self._ask("buy_subscription", tenant_id, wish, by)
 
-    def cancel(
-        self,
-        tenant_id: str,
-        subscription_id: str,
-        *,
-        actor: str,
-        reason: str,
-        acting_upn: str | None = None,
-        key: str | None = None,
-    ) -> Mapping[str, Any]:
+    def cancel(self, tenant_id: str, subscription_id: str, by: By) -> Mapping[str, Any]:
         """End a subscription that nobody holds a licence of (R35).
 
         Returns:
@@ -176,7 +156,7 @@ class Portal:
             Conflict: also when a plan change is about that subscription.
         """
         wish = {"subscription_id": subscription_id}
-        return self._ask("cancel_subscription", tenant_id, wish, actor, reason, acting_upn, key)
+        return self._ask("cancel_subscription", tenant_id, wish, by)
 
     def open(self, tenant_id: str, upn: str, page: PortalPage = PortalPage.HOME) -> ActiveRun | None:
         """Let one of a tenant's admins into a page of the portal (R15).
@@ -196,26 +176,17 @@ class Portal:
             self._guard.ensure_open(tenant.title, self._runs.active_run(tenant_id), page)
         return self._provider.open_portal(tenant_id, upn, page)
 
-    def _ask(
-        self,
-        operation: str,
-        tenant_id: str,
-        wish: Mapping[str, Any],
-        actor: str,
-        reason: str,
-        acting_upn: str | None,
-        key: str | None,
-    ) -> Mapping[str, Any]:
-        reason = one_line(reason, "The reason, which is kept with what was done,")
+    def _ask(self, operation: str, tenant_id: str, wish: Mapping[str, Any], by: By) -> Mapping[str, Any]:
+        reason = one_line(by.reason, "The reason, which is kept with what was done,")
         now = self._clock.now()
-        key = str(ULID.from_datetime(now)) if key is None else one_line(key, "The idempotency key")
-        acting_upn = None if acting_upn is None else one_line(acting_upn, "The administrator's UPN")
+        key = str(ULID.from_datetime(now)) if by.key is None else one_line(by.key, "The idempotency key")
+        acting_upn = None if by.acting_upn is None else one_line(by.acting_upn, "The administrator's UPN")
         tenant = self._provider.tenant(tenant_id)
         # For a provider that knows nothing of our locks; one that does looks again when nobody can come in between.
         known = self._provider.lookup(outside_key(tenant_id, key), now)
         if known is None and (acting_upn is None or role_of(tenant.admins, acting_upn) is not None):
             self._guard.ensure_free(tenant.title, self._runs.active_run(tenant_id), LOCK_OF_OPERATION[operation])
-        told = {"tenant_id": tenant_id, **wish, "actor": actor, "reason": reason, "acting_upn": acting_upn}
+        told = {"tenant_id": tenant_id, **wish, "actor": by.actor, "reason": reason, "acting_upn": acting_upn}
         return self._provider.request(operation, key, told)
 
 

@@ -20,7 +20,7 @@ from overstap.entrypoints.cli.face import (
     command,
     find_tenant,
 )
-from overstap.entrypoints.cli.orders import actor_of
+from overstap.entrypoints.cli.orders import asked_by
 
 group = typer.Typer(help="Licences: who holds them, give them, take them.", no_args_is_help=True)
 
@@ -39,15 +39,8 @@ def assign(
 ) -> None:
     """Give users a licence, all of them or none; refused while a run moves the tenant's users."""
     with face.app() as app:
-        done = app.portal.assign(
-            find_tenant(app.service, tenant).id,
-            subscription.strip().lower(),
-            users,
-            actor=actor_of(acting_upn),
-            reason=reason,
-            acting_upn=acting_upn,
-            key=key,
-        )
+        found, by = find_tenant(app.service, tenant), asked_by(acting_upn, reason, key)
+        done = app.portal.assign(found.id, subscription.strip().lower(), users, by)
     _tell(face, done, "given a licence", "had one already", as_json=as_json)
 
 
@@ -63,15 +56,8 @@ def unassign(
 ) -> None:
     """Take the licence of users, of all of them or of none; refused while a run moves the tenant's users."""
     with face.app() as app:
-        done = app.portal.unassign(
-            find_tenant(app.service, tenant).id,
-            subscription.strip().lower(),
-            users,
-            actor=actor_of(acting_upn),
-            reason=reason,
-            acting_upn=acting_upn,
-            key=key,
-        )
+        found, by = find_tenant(app.service, tenant), asked_by(acting_upn, reason, key)
+        done = app.portal.unassign(found.id, subscription.strip().lower(), users, by)
     _tell(face, done, "without it now", "had none", as_json=as_json)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from overstap.app.portal import By
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.findings import NotEligible
 from overstap.entrypoints import shapes, words
@@ -31,6 +32,11 @@ from overstap.entrypoints.cli.face import (
 def actor_of(acting_upn: str | None) -> str:
     """Who does something, as it is written down: the tenant's admin, else whoever sits at the terminal."""
     return f"admin:{acting_upn}" if acting_upn else operator()
+
+
+def asked_by(acting_upn: str | None, reason: str, key: str | None) -> By:
+    """Who asks for something beside a change, and why, as the command line tells it."""
+    return By(actor_of(acting_upn), reason, acting_upn, key)
 
 
 def operator() -> str:

@@ -19,7 +19,7 @@ from overstap.entrypoints.cli.face import (
     command,
     find_tenant,
 )
-from overstap.entrypoints.cli.orders import actor_of
+from overstap.entrypoints.cli.orders import asked_by
 
 group = typer.Typer(help="Subscriptions: buy them, cancel them.", no_args_is_help=True)
 
@@ -42,13 +42,10 @@ def buy(
         done = app.portal.buy(
             tenant_id,
             plan.strip().lower(),
+            asked_by(acting_upn, reason, key),
             seats=seats,
             payment_method=payment,
             billing_frequency=billing,
-            actor=actor_of(acting_upn),
-            reason=reason,
-            acting_upn=acting_upn,
-            key=key,
         )
     if as_json:
         face.json({"subscription_id": done["subscription_id"]})
@@ -68,14 +65,8 @@ def cancel(
 ) -> None:
     """Cancel a subscription that nobody holds a licence of; refused while a run locks the tenant's commerce."""
     with face.app() as app:
-        done = app.portal.cancel(
-            find_tenant(app.service, tenant).id,
-            subscription.strip().lower(),
-            actor=actor_of(acting_upn),
-            reason=reason,
-            acting_upn=acting_upn,
-            key=key,
-        )
+        found, by = find_tenant(app.service, tenant), asked_by(acting_upn, reason, key)
+        done = app.portal.cancel(found.id, subscription.strip().lower(), by)
     if as_json:
         face.json({"subscription_id": done["subscription_id"]})
         return
