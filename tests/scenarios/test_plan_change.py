@@ -31,7 +31,7 @@ def test_the_journal_tells_every_step_in_order(world: World) -> None:
         ("submitted", None, "submitted"),
         ("step_done", "check_preconditions", None),
         ("transition", "place_order", "migrating"),
-        ("step_done", "check_preconditions", None),
+        ("step_done", "check_before_moving", None),
         ("progress", "move_users", None),
         ("step_done", "move_users", None),
         ("progress", "reassign_licences", None),
