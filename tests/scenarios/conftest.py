@@ -347,7 +347,7 @@ def world(make_world: MakeWorld) -> World:
 
 @pytest.fixture
 def numbered_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs and signals get ids that are the same every time."""
+    """Runs, signals and answers get ids that are the same every time."""
     numbers = itertools.count(1)
 
     class Numbered:
@@ -356,3 +356,4 @@ def numbered_ids(monkeypatch: pytest.MonkeyPatch) -> None:
             return f"id-{next(numbers):06}"
 
     monkeypatch.setattr("overstap.app.service.ULID", Numbered)
+    monkeypatch.setattr("overstap.app.tasks.ULID", Numbered)
