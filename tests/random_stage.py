@@ -15,7 +15,7 @@ from sqlalchemy import Engine as SqlEngine
 from overstap.errors import ProviderRefused
 from overstap.providers.embedded.faults import Faults
 from overstap.settings import Fault
-from overstap.store.books import ASSIGNMENT, BILLING, DOMAIN, PURCHASE
+from overstap.store.books import ASSIGNMENT, BILLING, DOMAIN, PURCHASE, RESIDENCE
 from overstap.store.database import Database
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.rows import RUN
@@ -111,6 +111,8 @@ class Look:
     Attributes:
         lines: the line of each subscription.
         holders: who holds a licence of each line, sorted; twice who holds two.
+        licensed, served: who holds a licence of which subscription, and whom which one serves, in tenants with no
+            active run.
         billed: how many subscriptions of each line are billed.
         domains: the custom domains of each tenant, and which is the default.
         active: each tenant's active run.
@@ -119,6 +121,8 @@ class Look:
 
     lines: dict[str, str] = field(default_factory=dict)
     holders: dict[str, list[str]] = field(default_factory=dict)
+    licensed: set[tuple[str, str]] = field(default_factory=set)
+    served: set[tuple[str, str]] = field(default_factory=set)
     billed: Counter[str] = field(default_factory=Counter)
     domains: dict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
     active: dict[str, Active] = field(default_factory=dict)
@@ -126,7 +130,12 @@ class Look:
 
 
 _PURCHASES = select(PURCHASE.c.id, PURCHASE.c.replaces)
-_HELD = select(ASSIGNMENT.c.subscription_id, ASSIGNMENT.c.user_id).where(ASSIGNMENT.c.removed_at.is_(None))
+_HELD = (
+    select(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.subscription_id, ASSIGNMENT.c.user_id)
+    .where(ASSIGNMENT.c.removed_at.is_(None))
+    .order_by(ASSIGNMENT.c.user_id)
+)
+_SERVED = select(RESIDENCE.c.tenant_id, RESIDENCE.c.subscription_id, RESIDENCE.c.user_id)
 _BILLED = select(BILLING.c.subscription_id).where(BILLING.c.ended_at.is_(None))
 _DOMAINS = select(DOMAIN.c.tenant_id, DOMAIN.c.name, DOMAIN.c.is_default).where(DOMAIN.c.custom)
 _RUNS = select(RUN.c.id, RUN.c.tenant_id, RUN.c.workflow, RUN.c.state, RUN.c.visit, RUN.c.data, RUN.c.ended_at)
@@ -136,25 +145,30 @@ def look(database: Database) -> Look:
     """What is written down now."""
     seen = Look()
     with database.read() as connection:
-        before = {row.id: row.replaces for row in connection.execute(_PURCHASES)}
-
-        for subscription in before:
-            first = subscription
-            while (replaced := before[first]) is not None:
-                first = replaced
-            seen.lines[subscription] = first
-            seen.holders.setdefault(first, [])
-        for row in connection.execute(_HELD.order_by(ASSIGNMENT.c.user_id)):
-            seen.holders[seen.lines[row.subscription_id]].append(row.user_id)
-        seen.billed.update(seen.lines[subscription] for subscription in connection.execute(_BILLED).scalars())
-        for row in connection.execute(_DOMAINS):
-            seen.domains[row.tenant_id][row.name] = row.is_default
         for row in connection.execute(_RUNS):
             if row.ended_at is None:
                 seen.active[row.tenant_id] = Active(row.id, row.workflow, row.state, row.visit)
             elif row.state == "completed":
                 seen.given_up[row.tenant_id].update(row.data.get("domains_off", ()))
+        before = {row.id: row.replaces for row in connection.execute(_PURCHASES)}
+        seen.lines = {subscription: _first(subscription, before) for subscription in before}
+        seen.holders = {line: [] for line in seen.lines.values()}
+        held, served = (connection.execute(query).all() for query in (_HELD, _SERVED))
+        for row in held:
+            seen.holders[seen.lines[row.subscription_id]].append(row.user_id)
+        seen.licensed, seen.served = (
+            {(row.subscription_id, row.user_id) for row in rows if row.tenant_id not in seen.active}
+            for rows in (held, served)
+        )
+        seen.billed.update(seen.lines[subscription] for subscription in connection.execute(_BILLED).scalars())
+        for row in connection.execute(_DOMAINS):
+            seen.domains[row.tenant_id][row.name] = row.is_default
     return seen
+
+
+def _first(subscription: str, before: Mapping[str, str | None]) -> str:
+    replaced = before[subscription]
+    return subscription if replaced is None else _first(replaced, before)
 
 
 class Stage:
