@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from overstap.errors import OverstapError
 from overstap.store.database import Database, DatabaseUnavailable
@@ -88,13 +89,26 @@ def test_two_workers_share_the_work_and_advance_no_run_twice(office: OpenOffice)
 
 
 def freeze_outside_a_write(worker: Any, database: Database) -> None:
-    """Freeze a worker, but not while it keeps all others out of an SQLite file."""
+    """Freeze a worker, but not while it keeps others out: of an SQLite file, or of rows on PostgreSQL."""
     for _ in range(100):
         worker.send(signal.SIGSTOP)
-        with suppress(DatabaseUnavailable), database.write():
+        if nobody_else_writes(database):
             return
         worker.send(signal.SIGCONT)
     pytest.fail("the worker never left the database alone")
+
+
+def nobody_else_writes(database: Database) -> bool:
+    if database.dialect == "sqlite":
+        with suppress(DatabaseUnavailable), database.write():
+            return True
+        return False
+    at_work = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend' AND state <> 'idle'"
+    )
+    with database.read() as connection:
+        return connection.execute(at_work).scalar_one() == 0
 
 
 @pytest.mark.timeout(180)
