@@ -34,6 +34,7 @@ from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.past import Past
+from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -68,6 +69,7 @@ class App:
         self.fleet = Fleet(database)
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
+        self.pauses = PauseBook(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -119,6 +121,7 @@ class App:
             self.clock,
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
+            read_pauses=self.pauses.all,
         )
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:

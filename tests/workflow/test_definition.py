@@ -73,7 +73,7 @@ def test_the_shipped_plan_change_has_the_deadlines_and_locks_of_the_rules() -> N
     states = PLAN_CHANGE.states
     whole = frozenset({"commerce", "portal", "licence"})
 
-    assert Deadline(timedelta(days=14), "credit_window_expired") == states["credit_check"].deadline
+    assert Deadline(timedelta(days=14), "credit_window_expired", fixed=True) == states["credit_check"].deadline
     assert Deadline(timedelta(hours=1), "migration_overdue") == states["migrating"].deadline
     assert states["escalated"].deadline is None
     assert RetryPolicy(timedelta(seconds=2), 2, timedelta(minutes=5), 0.2, None) == states["migrating"].retry

@@ -33,6 +33,7 @@ from overstap.workflow.decide import (
 )
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
+from overstap.workflow.pauses import Pause, pause_of
 from overstap.workflow.run import JournalEntry, Run
 
 log = structlog.get_logger(__name__)
@@ -119,6 +120,7 @@ class Engine:
         steps: the registered steps by name.
         lease: how long a claim lasts, in machine time.
         call_limit: how long one call to a provider may take, in machine time; well below the lease.
+        read_pauses: what is paused now.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Engine:
         *,
         lease: timedelta,
         call_limit: timedelta,
+        read_pauses: Callable[[], Sequence[Pause]] = tuple,
     ) -> None:
         self.claims = claims
         self.clock = clock
@@ -139,16 +142,29 @@ class Engine:
         self._provider = provider
         self._lease = lease
         self._call_limit = call_limit
+        self._read_pauses = read_pauses
+        self._pauses: Sequence[Pause] = ()
+
+    def look_at_pauses(self) -> None:
+        """Learn what is paused now; `claim` does too."""
+        self._pauses = self._read_pauses()
 
     def claim(self, worker_id: str, limit: int) -> list[Claim]:
         """Take up to `limit` due runs."""
+        self.look_at_pauses()
         now = self.clock.now()
         return self.claims.claim(worker_id, limit, now, self._lease_from(now))
 
     def action(self, claim: Claim) -> Action | None:
-        """What there is to do for a claimed run now."""
+        """What there is to do for a claimed run now; a step that is paused is nothing to do."""
         run = claim.run
-        return next_action(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
+        action = next_action(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
+        return None if self._pause_of(run, action) is not None else action
+
+    def _pause_of(self, run: Run, action: Action | None) -> Pause | None:
+        if not self._pauses or not isinstance(action, Perform):
+            return None
+        return pause_of(self._pauses, run, self._steps[action.step])
 
     def perform(self, claim: Claim, step: str, intend: Intend) -> Performed:
         """Do one step of a claimed run; no transaction is open meanwhile.
@@ -204,7 +220,9 @@ class Engine:
                     continue
                 case Perform() | None as last:
                     effects = performed.effects if performed is not None else []
-                    return Settlement(claim, run, entries, settled, effects, keep=last is not None)
+                    pause = self._pause_of(run, last)
+                    keep = last is not None and pause is None
+                    return Settlement(claim, run, entries, settled, effects, keep=keep, parked_by=pause)
             inbox.remove(signal)
             settled.append(signal.id)
 

@@ -141,9 +141,10 @@ class Worker:
     def _claim(self) -> None:
         self._look = False
         room = self._reach.runs() - len(self._held)
-        if room <= 0:
-            return
         try:
+            if room <= 0:
+                self._engine.look_at_pauses()
+                return
             claims = self._engine.claim(self.id, room)
         except DatabaseUnavailable as error:
             log.warning("database_away", worker=self.id, error=str(error))  # the next tick tries again

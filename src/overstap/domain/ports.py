@@ -43,6 +43,10 @@ class Move:
 class Provider(Protocol):
     """The system of record of a tenant's subscriptions, licences, orders and billing."""
 
+    @property
+    def name(self) -> str:
+        """What operators call it, as in `overstap pause provider embedded`."""
+
     def execute(
         self, operation: str, key: str, request: Mapping[str, Any], now: datetime, limit: timedelta
     ) -> Mapping[str, Any]:

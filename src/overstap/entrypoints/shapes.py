@@ -48,6 +48,7 @@ def run_summary(stored: StoredRun) -> Json:
         "wake_at": moment(run.wake_at),
         "deadline_at": moment(run.deadline_at),
         "claimed_by": stored.claimed_by,
+        "held": run.held,
         "progress": {"done": run.done, "total": run.total},
         "created_at": moment(run.created_at),
         "updated_at": moment(run.updated_at),
@@ -198,7 +199,8 @@ def _state(spec: StateSpec, moves: Mapping[str, str]) -> Json:
         "on_done": spec.on_done,
         "on_stop": spec.on_stop,
         "signals": sorted(spec.signals),
-        "deadline": deadline and {"after": deadline.after.total_seconds(), "event": deadline.event},
+        "deadline": deadline
+        and {"after": deadline.after.total_seconds(), "event": deadline.event, "fixed": deadline.fixed},
         "retry": asdict(retry) | {"first": retry.first.total_seconds(), "most": retry.most.total_seconds()},
         "locks": sorted(spec.locks),
         "transitions": [{"event": event, "target": target} for event, target in moves.items()],

@@ -98,6 +98,8 @@ def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
     """
     if run.status is Status.ENDED:
         return ended(run)
+    if run.held is not None:
+        return f"an operator who holds it: {run.held}"
     if run.status is Status.STUCK:
         return f"somebody to look: {run.error}"
     wait = "" if run.wake_at is None or run.wake_at <= now else f" in {span(run.wake_at - now)}"
@@ -151,3 +153,16 @@ def line(entry: JournalEntry) -> str:
             return f"{entry.step} stopped for good: {data['error']}"
         case Kind.SIGNAL_DISCARDED:
             return f"signal {entry.event}{by}, came to nothing: no state that can follow awaits it"
+        case _:
+            return f"{_act(entry)}{by}: {data['reason']}"
+
+
+def _act(entry: JournalEntry) -> str:
+    """What an operator did to a run."""
+    match entry.kind:
+        case Kind.EXTENDED:
+            return f"deadline moved to {when(datetime.fromisoformat(entry.data['deadline_at']))}"
+        case Kind.TAKEN_OVER:
+            return f"taken away from {entry.data['held_by']}"
+        case _:
+            return str(entry.kind)

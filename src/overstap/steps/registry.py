@@ -48,6 +48,10 @@ The events of a step that asks a person are the answers: they come in as signals
 """
 
 
+REACHES_NOBODY = frozenset({"choose_preparation", "choose_ending", "close_rollback"})
+"""The steps that neither ask a provider nor have it do anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepOptions:
     """What the configuration says about the steps.
@@ -96,4 +100,7 @@ def registry(provider: Provider, catalog: Catalog, options: StepOptions) -> dict
         "remind": partial(people.remind, provider, catalog),
         **{name: partial(ask, kind=kind) for name, kind in TASK_STEPS.items()},
     }
-    return {name: Step(name, call, STEP_EVENTS[name]) for name, call in calls.items()}
+    return {
+        name: Step(name, call, STEP_EVENTS[name], None if name in REACHES_NOBODY else provider.name)
+        for name, call in calls.items()
+    }

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, u
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
+from overstap.store.pauses import in_force
 from overstap.store.rows import (
     CHANGING_COLUMNS,
     JOURNAL,
@@ -115,6 +116,8 @@ class Claims:
     ) -> None:
         if not settlements:
             return
+        places = {(item.parked_by.scope.value, item.parked_by.name) for item in settlements if item.parked_by}
+        paused = in_force(connection, places) if places else set()
         updates = []
         for item in settlements:
             run = item.run
@@ -125,7 +128,11 @@ class Claims:
                 values |= {"b_due_at": until, "b_claimed_by": item.claim.worker_id, "b_claim_until": until}
             else:
                 result.released.append(run)
-                values |= {"b_due_at": run.due_at, "b_claimed_by": None, "b_claim_until": None}
+                by = item.parked_by
+                # Not where the pause was lifted meanwhile: nobody would wake it any more.
+                parked = by is not None and (by.scope.value, by.name) in paused
+                due_at = run.deadline_at if parked else run.due_at
+                values |= {"b_due_at": due_at, "b_claimed_by": None, "b_claim_until": None}
             updates.append(values)
         connection.execute(_ADVANCE, updates)
         if journal := [journal_values(entry) for item in settlements for entry in item.entries]:

@@ -21,7 +21,7 @@ WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
 
 _FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
 _CHANGING = (
-    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error",
+    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error", "held",
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")

@@ -61,6 +61,7 @@ class RunRow(SQLModel, table=True):
     total: int
     seq: int
     error: str | None = Field(default=None, sa_type=Text)
+    held: str | None = Field(default=None, sa_type=Text)
     wake_at: datetime | None = moment(nullable=True)
     deadline_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
@@ -150,6 +151,18 @@ class WorkflowRow(SQLModel, table=True):
     version: int = Field(primary_key=True)
     digest: str = Field(sa_type=Text)
     first_used_at: datetime = moment()
+
+
+class PauseRow(SQLModel, table=True):
+    """What workers start no steps of, until it is resumed."""
+
+    __tablename__ = "pause"
+
+    scope: str = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text, primary_key=True)
+    reason: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    since: datetime = moment()
 
 
 class ClockRow(SQLModel, table=True):

@@ -84,7 +84,8 @@ def next_action(definition: Definition, run: Run, inbox: Sequence[Signal], now: 
                 return Discard(signal)
             if signal.event in awaited and (deadline_at is None or signal.at <= deadline_at):
                 return Receive(signal)
-    wake_at = run.wake_at
+    # What an operator holds does no steps, so it cannot look at an answer either; its deadline comes all the same.
+    wake_at = None if run.held is not None else run.wake_at
     awake = wake_at is not None and wake_at <= now
     # An answer that was due before the deadline is looked at first, however late one looks. Only what waited for one: a
     # step that takes its worker down each time must not keep the deadline from coming.
@@ -125,30 +126,30 @@ def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) ->
     step = spec.steps[run.step]
     match outcome:
         case Done(event=None, data=data) if run.step + 1 < len(spec.steps):
-            return _entry(run, Kind.STEP_DONE, now, step=step, data=_learned(data))
+            return record(run, Kind.STEP_DONE, now, step=step, data=_learned(data))
         case Done(event=event, data=data):
-            return _move_on(definition, run, event or spec.on_done, now, step=step, learned=data)
+            return send(definition, run, event or spec.on_done, now, step=step, learned=data)
         case Progress(done=done, total=total, data=data):
-            return _entry(run, Kind.PROGRESS, now, step=step, data={"done": done, "total": total, **_learned(data)})
+            return record(run, Kind.PROGRESS, now, step=step, data={"done": done, "total": total, **_learned(data)})
         case Wait(until=until):
-            return _entry(run, Kind.WAIT, now, step=step, data={"wake_at": _iso(until)})
+            return record(run, Kind.WAIT, now, step=step, data={"wake_at": _iso(until)})
         case Retry(reason=reason):
             attempt = run.attempt + 1
             if spec.retry.attempts is not None and attempt >= spec.retry.attempts:
                 return settle(definition, run, Stop(f"{reason} (attempt {attempt}, the last one)"), now)
             wake_at = now + backoff(spec.retry, attempt, f"{run.id}:{run.visit}:{run.step}:{run.chunk}")
             data = {"attempt": attempt, "error": reason, "wake_at": _iso(wake_at)}
-            return _entry(run, Kind.RETRY, now, step=step, data=data)
+            return record(run, Kind.RETRY, now, step=step, data=data)
         case Stop(reason=reason, data=data):
             if spec.on_stop is None:
-                return _entry(run, Kind.STUCK, now, step=step, data={"error": reason, **_learned(data)})
-            return _move_on(definition, run, spec.on_stop, now, step=step, learned=data, error=reason)
+                return record(run, Kind.STUCK, now, step=step, data={"error": reason, **_learned(data)})
+            return send(definition, run, spec.on_stop, now, step=step, learned=data, error=reason)
 
 
 def receive(definition: Definition, run: Run, signal: Signal, now: datetime) -> Decision:
     """The run after a signal that its state awaits."""
     cause = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
-    return _move_on(definition, run, signal.event, now, actor=signal.actor, cause=cause)
+    return send(definition, run, signal.event, now, actor=signal.actor, cause=cause)
 
 
 def expire(definition: Definition, run: Run, now: datetime) -> Decision:
@@ -157,16 +158,16 @@ def expire(definition: Definition, run: Run, now: datetime) -> Decision:
     if deadline is None:
         raise ValueError(f"state {run.state!r} of {definition.name} has no deadline to pass")
     cause = {"deadline": _iso(run.deadline_at)}
-    return _move_on(definition, run, deadline.event, now, actor="deadline", cause=cause)
+    return send(definition, run, deadline.event, now, actor="deadline", cause=cause)
 
 
 def discard(run: Run, signal: Signal, now: datetime) -> Decision:
     """The run with one more entry that says its signal came too late."""
     data = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
-    return _entry(run, Kind.SIGNAL_DISCARDED, now, event=signal.event, actor=signal.actor, data=data)
+    return record(run, Kind.SIGNAL_DISCARDED, now, event=signal.event, actor=signal.actor, data=data)
 
 
-def _move_on(
+def send(
     definition: Definition,
     run: Run,
     event: str | None,
@@ -178,15 +179,16 @@ def _move_on(
     error: str | None = None,
     cause: Mapping[str, Any] | None = None,
 ) -> Decision:
+    """The run after an event of the chart; stuck where the event leads nowhere."""
     target = definition.next_state(run.state, event) if event else None
     if target is None:
         # The lint rules this out for files it has seen; a step that invents an event must not lose the run.
         reason = f"step {step} sent {event!r}, which leads nowhere from {run.state!r}"
-        return _entry(run, Kind.STUCK, now, step=step, event=event, data={"error": reason, **_learned(learned or {})})
+        return record(run, Kind.STUCK, now, step=step, event=event, data={"error": reason, **_learned(learned or {})})
     data = {**_entering(definition, target, now), **_learned(learned or {}), **(cause or {})}
     if error is not None:
         data["error"] = error
-    return _entry(run, Kind.TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data)
+    return record(run, Kind.TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data)
 
 
 def _entering(definition: Definition, state: str, now: datetime) -> dict[str, Any]:
@@ -201,7 +203,7 @@ def _entering(definition: Definition, state: str, now: datetime) -> dict[str, An
     return data
 
 
-def _entry(
+def record(
     run: Run,
     kind: Kind,
     now: datetime,
@@ -212,6 +214,7 @@ def _entry(
     actor: str = "worker",
     data: Mapping[str, Any],
 ) -> Decision:
+    """The run with one more entry in its journal."""
     entry = JournalEntry(
         run_id=run.id,
         seq=run.seq + 1,

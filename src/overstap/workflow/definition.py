@@ -108,6 +108,10 @@ class Definition:
         """The states a run in `state` may still see, itself included."""
         return self.chart.reachable(state)
 
+    def ends(self, state: str) -> frozenset[str]:
+        """The final states that a run in `state` may still end in."""
+        return self.reachable(state) & self.chart.finals
+
     def draw(self, fmt: Format) -> str:
         """The chart for people: Mermaid source, an SVG picture, Graphviz source, or a table in plain text."""
         match fmt:

@@ -47,6 +47,7 @@ class _Retry(_Part):
 class _Deadline(_Part):
     after: Span
     event: Word
+    fixed: bool = Field(default=False, strict=True)
 
 
 class _State(_Part):
@@ -80,7 +81,7 @@ def _spec(name: str, state: _State, final: bool) -> StateSpec:  # noqa: FBT001 -
         on_done=state.on_done,
         on_stop=state.on_stop,
         signals=frozenset(state.signals),
-        deadline=Deadline(state.deadline.after, state.deadline.event) if state.deadline else None,
+        deadline=Deadline(**dict(state.deadline)) if state.deadline else None,
         retry=RetryPolicy(**{key: getattr(state.retry, key) for key in _Retry.model_fields}),
         locks=frozenset(state.locks),
         final=final,

@@ -123,8 +123,10 @@ class Step:
         name: as workflow files name it.
         call: does the work.
         events: the events its `Done` may carry, for the lint; empty when it never names one.
+        provider: the name of the outside system that it reaches, None when it reaches none.
     """
 
     name: str
     call: Callable[[StepContext], Outcome]
     events: frozenset[str] = frozenset()
+    provider: str | None = None

@@ -38,6 +38,11 @@ class Kind(StrEnum):
     RETRY = "retry"
     STUCK = "stuck"
     SIGNAL_DISCARDED = "signal_discarded"
+    HELD = "held"
+    RELEASED = "released"
+    RETRIED = "retried"
+    EXTENDED = "extended"
+    TAKEN_OVER = "taken_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Run:
         done, total: progress of the present state, in units of its steps (users).
         seq: the last journal entry's number.
         error: the last reason of a retry or stop, None after it got on.
+        held: why an operator holds it, None when nobody does; a held run does no steps, its deadline and signals count.
     """
 
     id: str
@@ -107,11 +113,14 @@ class Run:
     total: int = 0
     seq: int = 0
     error: str | None = None
+    held: str | None = None
     ended_at: datetime | None = None
 
     @property
     def due_at(self) -> datetime | None:
         """When a worker must look at it next: the earlier of `wake_at` and `deadline_at`; None for never."""
+        if self.held is not None:
+            return self.deadline_at
         if self.wake_at is None or self.deadline_at is None:
             return self.wake_at or self.deadline_at
         return min(self.wake_at, self.deadline_at)
@@ -184,6 +193,7 @@ def _transition(run: Run, entry: JournalEntry) -> Run:
         done=0,
         total=0,
         error=data.get("error"),
+        held=None if status is Status.ENDED else run.held,
         wake_at=_moment(data.get("wake_at")),
         deadline_at=_moment(data.get("deadline_at")),
         ended_at=entry.at if status is Status.ENDED else None,
@@ -233,8 +243,24 @@ def _stuck(run: Run, entry: JournalEntry) -> Run:
     return _held_up(run, entry, Status.STUCK, error=entry.data["error"], data=learned)
 
 
-def _unchanged(run: Run, entry: JournalEntry) -> Run:
-    return replace(run, updated_at=entry.at, seq=entry.seq)
+def _unchanged(run: Run, entry: JournalEntry, **changes: Any) -> Run:
+    return replace(run, updated_at=entry.at, seq=entry.seq, **changes)
+
+
+def _held(run: Run, entry: JournalEntry) -> Run:
+    return _unchanged(run, entry, held=entry.data["reason"])
+
+
+def _released(run: Run, entry: JournalEntry) -> Run:
+    return _unchanged(run, entry, held=None)
+
+
+def _retried(run: Run, entry: JournalEntry) -> Run:
+    return _unchanged(run, entry, status=Status.READY, attempt=0, error=None, wake_at=entry.at)
+
+
+def _extended(run: Run, entry: JournalEntry) -> Run:
+    return _unchanged(run, entry, deadline_at=_moment(entry.data["deadline_at"]))
 
 
 _APPLY = {
@@ -245,4 +271,9 @@ _APPLY = {
     Kind.RETRY: _retry,
     Kind.STUCK: _stuck,
     Kind.SIGNAL_DISCARDED: _unchanged,
+    Kind.HELD: _held,
+    Kind.RELEASED: _released,
+    Kind.RETRIED: _retried,
+    Kind.EXTENDED: _extended,
+    Kind.TAKEN_OVER: _unchanged,
 }

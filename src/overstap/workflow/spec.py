@@ -58,10 +58,15 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """How long a run may stay in a state, from entering it on, and the event that is sent then."""
+    """How long a run may stay in a state, from entering it on, and the event that is sent then.
+
+    Attributes:
+        fixed: nobody may move it; a rule of the business says how long it is.
+    """
 
     after: timedelta
     event: str
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

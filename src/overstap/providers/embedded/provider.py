@@ -39,6 +39,8 @@ class Embedded:
         sleep, later: machine time for faults; tests give their own.
     """
 
+    name = "embedded"
+
     def __init__(
         self,
         books: Books,
