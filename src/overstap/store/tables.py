@@ -128,6 +128,21 @@ class EffectRow(SQLModel, table=True):
     settled_at: datetime | None = moment(nullable=True)
 
 
+class ActRow(SQLModel, table=True):
+    """One thing an operator did that belongs to no single run; rows are only ever inserted (`acts_log.py`)."""
+
+    __tablename__ = "act"
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = moment()
+    actor: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    data: dict[str, Any] = document()
+    hash: str = Field(sa_type=Text)
+
+
 class WorkerRow(SQLModel, table=True):
     """One worker process that runs or ran."""
 
