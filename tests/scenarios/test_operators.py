@@ -105,7 +105,7 @@ def test_what_is_worked_on_is_not_retried_but_what_a_dead_worker_left_is(make_wo
     world.pass_time("10m")
     world.worker("dying").claim()
 
-    with pytest.raises(Conflict, match="being worked on by dying, until .*`overstap runs takeover"):
+    with pytest.raises(Conflict, match=r"being worked on by dying, until .*`overstap runs takeover"):
         world.app.operators.retry(run, **BY)
     world.pass_time("2m")
     world.app.operators.retry(run, **BY)
@@ -285,7 +285,7 @@ def test_a_pause_of_nothing_is_refused(world: World, scope: Scope, name: str, er
 def test_the_same_pause_twice_is_a_conflict_and_an_unknown_one_cannot_be_lifted(world: World) -> None:
     world.app.operators.pause(Scope.EVERYTHING, "", **BY)
 
-    with pytest.raises(Conflict, match="Paused already: everything, since .*, by operator:ann: the test says so"):
+    with pytest.raises(Conflict, match=r"Paused already: everything, since .*, by operator:ann: the test says so"):
         world.app.operators.pause(Scope.EVERYTHING, "", **BY)
     with pytest.raises(NotFound, match="There is no pause of workflow plan_change"):
         world.app.operators.resume(Scope.WORKFLOW, "plan_change", **BY)
