@@ -11,6 +11,8 @@ from overstap.errors import OverstapError
 from overstap.store.audit import Audit, History
 from overstap.store.audit_books import BooksAudit
 from overstap.store.runs import StoredRun
+from overstap.workflow.breaches import Link, Tip, first_breach
+from overstap.workflow.chain import entry_record
 from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry, Kind, fold
 
@@ -71,6 +73,9 @@ class Verifier:
         version_check = Check(
             "design §3", "Each run follows a workflow version that is known, with the digest it began by"
         )
+        chain_check = Check(
+            "design §4", "Each entry's hash covers it and the one before it; `audit verify` looks at all the chains"
+        )
 
         def histories() -> Iterator[str | None]:
             for history in self._audit.histories():
@@ -79,6 +84,7 @@ class Verifier:
                     self._check_version(version_check, history.stored)
                     self._check_end(end_check, history.stored, history.journal)
                     self._check_locks(lock_check, history.stored)
+                    self._check_chain(chain_check, history.stored, history.journal)
 
         looks: list[tuple[Check, Callable[[], Iterator[str | None]]]] = [
             (fold_check, histories),
@@ -97,7 +103,7 @@ class Verifier:
         ]  # fmt: skip
         for check, look in looks:
             _gather(check, look)
-        checks = [end_check, lock_check, version_check, *(check for check, _ in looks)]
+        checks = [end_check, lock_check, version_check, chain_check, *(check for check, _ in looks)]
         return VerifyReport(sorted(checks, key=lambda check: check.rule))
 
     @staticmethod
@@ -143,6 +149,13 @@ class Verifier:
             return
         after = [entry.seq for entry in journal[end + 1 :] if entry.kind is not Kind.SIGNAL_DISCARDED]
         check.that(not after, f"run {run.id}: entries {after} follow its end")
+
+    @staticmethod
+    def _check_chain(check: Check, stored: StoredRun, journal: list[JournalEntry]) -> None:
+        run = stored.run
+        links = [Link(entry.seq, entry_record(entry), entry.hash) for entry in journal]
+        breach = first_breach(links, [Tip(run.seq, run.head, "the run", newest=True)])
+        check.that(breach is None, breach.sentence(f"run {run.id}, entry {breach.seq}") if breach else "")
 
     def _check_locks(self, check: Check, stored: StoredRun) -> None:
         run = stored.run
