@@ -16,12 +16,14 @@ import typer
 
 from overstap import __version__
 from overstap.entrypoints.cli import (
+    acting,
     audit,
     catalog,
     daemon,
     database,
     licences,
     orders,
+    pausing,
     portal,
     questions,
     rehearsal,
@@ -73,6 +75,8 @@ def _show_version() -> None:
 questions.add_to(app)
 orders.add_to(app)
 runs.add_to(app)
+acting.add_to(app, runs.group)
+pausing.add_to(app)
 tasks.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
