@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 
+from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
 from overstap.app.operators import Operators
@@ -31,6 +32,8 @@ from overstap.store.acts import Acts
 from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
+from overstap.store.chains import Chains
+from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
@@ -99,6 +102,7 @@ class App:
             self.clock,
             keep_old_billing=settings.rules.keep_old_billing,
         )
+        self.auditing = Auditing(Chains(database), Checkpoints(database), self.clock)
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         options = StepOptions(
             limits=limits,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from overstap.app.auditing import AuditReport
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
@@ -89,6 +90,7 @@ def _entry(entry: JournalEntry) -> Json:
         "step": entry.step,
         "actor": entry.actor,
         "data": dict(entry.data),
+        "hash": entry.hash,
     }
 
 
@@ -221,3 +223,19 @@ def report(given: VerifyReport) -> Json:
 def database(status: DatabaseStatus) -> Json:
     """How a database stands to the code."""
     return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
+
+
+def audit(given: AuditReport) -> Json:
+    """What `audit verify` looked at and found."""
+    return {
+        "ok": given.ok,
+        "against": None if given.head is None else given.head.model_dump(),
+        "looked_at": {
+            "runs": given.runs,
+            "entries": given.entries,
+            "acts": given.acts,
+            "checkpoints": given.checkpoints,
+        },
+        "breaches": given.breaches,
+        "findings": [asdict(finding) for finding in given.findings],
+    }
