@@ -19,6 +19,7 @@ from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    finding,
     licences,
     orders,
     portal,
@@ -71,6 +72,7 @@ def _show_version() -> None:
 
 questions.add_to(app)
 orders.add_to(app)
+finding.add_to(app)
 runs.add_to(app)
 tasks.add_to(app)
 tenants.add_to(app)
