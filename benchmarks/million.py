@@ -114,7 +114,7 @@ def fill(connection: Connection, first: int, last: int, runs: int, now: datetime
             CASE WHEN alive THEN a.state ELSE ended END, CASE WHEN alive THEN a.status ELSE 'ended' END,
             4, 0, 0, CASE WHEN alive THEN a.tries ELSE 0 END, 20, 40, {ENTRIES},
             CASE WHEN (alive AND a.troubled = 1) OR (NOT alive AND h % 400 = 1)
-                THEN {pick(ERRORS, "h % 4")} || ' (' || h % 300 || ')' END,
+                THEN {pick(ERRORS, "h % 4")} || ' (' || (h % 300) || ')' END,
             NULL, CASE WHEN alive AND a.timed = 1 THEN {deadline} END, {at("second")}, {at("second + 7000")},
             CASE WHEN alive THEN NULL ELSE {at("second + 7000")} END,
             CASE WHEN alive AND a.timed = 1 THEN {deadline} END, 3, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -108,9 +108,7 @@ def _errors(connection: Connection, narrowing: Narrowing) -> dict[str, int]:
     matching = select(RUN.c.error, number).where(
         RUN.c.error.is_not(None), *narrowing.sorts(UNINDEXED), *narrowing.rest()
     )
-    rows: Iterator[Row[Any]] = iter(
-        connection.execute(matching.group_by(RUN.c.error).order_by(number.desc(), RUN.c.error))
-    )
-    counts = {row.error: row.runs for row, _ in zip(rows, range(_ERRORS), strict=False)}
-    others = sum(row.runs for row in rows)
+    rows = connection.execute(matching.group_by(RUN.c.error).order_by(number.desc(), RUN.c.error)).all()
+    counts = {row.error: row.runs for row in rows[:_ERRORS]}
+    others = sum(row.runs for row in rows[_ERRORS:])
     return {**counts, OTHER_ERRORS: others} if others else counts
