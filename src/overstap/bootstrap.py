@@ -13,6 +13,7 @@ import structlog
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.finding import Search
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
@@ -35,6 +36,7 @@ from overstap.store.audit_books import BooksAudit
 from overstap.store.chains import Chains
 from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
+from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
@@ -42,6 +44,7 @@ from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.search import RunSearch
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
 
@@ -103,6 +106,15 @@ class App:
             keep_old_billing=settings.rules.keep_old_billing,
         )
         self.auditing = Auditing(Chains(database), Checkpoints(database), self.clock)
+        self.search = Search(
+            RunSearch(database),
+            RunCounts(database),
+            self.catalog,
+            self.library,
+            self.clock,
+            saved={name: one.model_dump(exclude_none=True) for name, one in settings.filters.items()},
+            stuck_after=settings.operators.stuck_after,
+        )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         options = StepOptions(
             limits=limits,
@@ -140,6 +152,11 @@ class App:
             settings or self.settings.worker,
             lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
         )
+
+    @property
+    def late_after(self) -> timedelta:
+        """How long a worker may be silent before it is late: three heartbeats, in clock time."""
+        return self.clock.stretch(3 * self.settings.worker.heartbeat)
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""

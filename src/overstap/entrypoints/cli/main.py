@@ -21,6 +21,7 @@ from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    finding,
     licences,
     orders,
     pausing,
@@ -74,6 +75,7 @@ def _show_version() -> None:
 
 questions.add_to(app)
 orders.add_to(app)
+finding.add_to(app)
 runs.add_to(app)
 acting.add_to(app, runs.group)
 pausing.add_to(app)
