@@ -11,11 +11,13 @@ from typing import Self
 import structlog
 
 from overstap.app.catalog_file import load_catalog
+from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
+from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -33,6 +35,7 @@ from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
@@ -68,6 +71,7 @@ class App:
         self.fleet = Fleet(database)
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
+        self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -119,7 +123,26 @@ class App:
             self.clock,
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
+            stuck_after=self.settings.operators.stuck_after,
         )
+
+    @cached_property
+    def teller(self) -> Teller:
+        """What tells operators, by the URLs of the settings.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        given = self.settings.notifications
+        return Teller(self.notices, open_channels(given.urls), self.clock, given)
+
+    def telling(self) -> TellingThread:
+        """Operators are told for as long as its block lasts, beside whatever runs in it.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        return TellingThread(self.teller, self.settings.worker.tick)
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""

@@ -32,6 +32,7 @@ from overstap.workflow.decide import (
     settle,
 )
 from overstap.workflow.files import Library
+from overstap.workflow.notable import notices_of
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
 from overstap.workflow.run import JournalEntry, Run
 
@@ -119,6 +120,7 @@ class Engine:
         steps: the registered steps by name.
         lease: how long a claim lasts, in machine time.
         call_limit: how long one call to a provider may take, in machine time; well below the lease.
+        stuck_after: failed tries in a row of a step after which operators are told.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Engine:
         *,
         lease: timedelta,
         call_limit: timedelta,
+        stuck_after: int = 5,
     ) -> None:
         self.claims = claims
         self.clock = clock
@@ -139,6 +142,7 @@ class Engine:
         self._provider = provider
         self._lease = lease
         self._call_limit = call_limit
+        self._stuck_after = stuck_after
 
     def claim(self, worker_id: str, limit: int) -> list[Claim]:
         """Take up to `limit` due runs."""
@@ -204,7 +208,8 @@ class Engine:
                     continue
                 case Perform() | None as last:
                     effects = performed.effects if performed is not None else []
-                    return Settlement(claim, run, entries, settled, effects, keep=last is not None)
+                    notices = notices_of(definition, entries, self._stuck_after)
+                    return Settlement(claim, run, entries, settled, effects, keep=last is not None, notices=notices)
             inbox.remove(signal)
             settled.append(signal.id)
 

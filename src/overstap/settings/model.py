@@ -6,8 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration, parse_duration
@@ -37,6 +38,21 @@ def _duration(value: Any) -> timedelta:
 
 def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
+
+
+def _urls(value: Any) -> Any:
+    # Said here and not by pydantic, which would show what it found: the URLs have passwords in them.
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | SecretStr) and one for one in value):
+        raise ValueError('write a list of URLs, like ["mailto://…", "slack://…"]')
+    return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # each is raised for some of the names that are none
+        raise ValueError(f"{name!r} is no time zone; write one like UTC or Europe/Amsterdam") from None
+    return name
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -149,6 +165,37 @@ class EmbeddedSettings(_Section):
         return self.model_copy(update=override.model_dump(exclude_none=True)) if override else self
 
 
+class OperatorSettings(_Section):
+    """What operators are shown and told.
+
+    Attributes:
+        stuck_after: failed tries in a row of a step from which its run counts as stuck.
+    """
+
+    stuck_after: int = Field(default=5, ge=1)
+
+
+class NotificationSettings(_Section):
+    """Who is told of what needs an operator, and how often; durations are machine time.
+
+    Attributes:
+        urls: Apprise URLs; they may hold passwords and are never shown.
+        interval: at most one message of each topic within it.
+        max_age: what happened while no worker had a URL is told only when it is younger.
+    """
+
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_urls)] = ()
+    interval: Duration = timedelta(minutes=5)
+    locale: Literal["en", "nl"] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    max_age: PositiveDuration = timedelta(days=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are told in."""
+        return ZoneInfo(self.timezone)
+
+
 class LogSettings(_Section):
     """What is logged, and how it looks."""
 
@@ -176,6 +223,8 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    operators: OperatorSettings = OperatorSettings()
+    notifications: NotificationSettings = NotificationSettings()
     logs: LogSettings = LogSettings()
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from overstap.errors import ClaimLost
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Signal
+from overstap.workflow.notable import Notice
 from overstap.workflow.run import JournalEntry, Run
 
 
@@ -55,6 +56,7 @@ class Settlement:
         settled: ids of signals that were applied or discarded.
         effects: effects of the step, as they turned out.
         keep: stay claimed, because there is more to do at once.
+        notices: which of the entries operators are told of.
     """
 
     claim: Claim
@@ -63,6 +65,7 @@ class Settlement:
     settled: list[str] = field(default_factory=list)
     effects: list[EffectRecord] = field(default_factory=list)
     keep: bool = False
+    notices: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from overstap.entrypoints.cli import (
     daemon,
     database,
     licences,
+    notifications,
     orders,
     portal,
     questions,
@@ -73,6 +74,7 @@ questions.add_to(app)
 orders.add_to(app)
 runs.add_to(app)
 tasks.add_to(app)
+notifications.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)
