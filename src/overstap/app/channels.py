@@ -7,7 +7,6 @@ URLs name, keeps nothing on disk, and its own log stays inside: URLs have passwo
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import warnings
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 30.0
 """How long one channel may take for one message."""
+_COMPLAINTS = {"WARNING", "ERROR", "CRITICAL"}
 _FAILURES = {Topic.PARKED, Topic.COMPENSATION_FAILED}
 
 
@@ -56,16 +56,15 @@ class AppriseChannel:
     _apprise: Apprise
 
     def send(self, title: str, body: str, topic: Topic | None) -> str | None:
-        from apprise import LogCapture, NotifyType  # noqa: PLC0415 - see above
+        from apprise import NotifyType  # noqa: PLC0415 - see above
 
         kind = NotifyType.FAILURE if topic in _FAILURES else NotifyType.WARNING if topic else NotifyType.INFO
-        said = io.StringIO()
         try:
-            with LogCapture(path=said, level=logging.WARNING, fmt="%(message)s"):  # type: ignore[no-untyped-call]
-                done = self._apprise.notify(body=body, title=title, notify_type=kind, body_format="text")
+            with self._apprise.notify(body=body, title=title, notify_type=kind, body_format="text") as result:
+                said = " ".join(entry.message for entry in result.logs() if entry.level in _COMPLAINTS)
+                return None if result else said or f"it was not sent ({result.status.name.lower()})"
         except Exception as error:  # noqa: BLE001 - whatever a service's plugin does, the other channels go on
             return f"{type(error).__name__}: {error}"
-        return None if done else " ".join(said.getvalue().split()) or "it was not sent, and its service says no more"
 
 
 def open_channels(urls: Sequence[SecretStr]) -> list[Channel]:
@@ -82,9 +81,7 @@ def _open(number: int, url: str) -> Channel:
         from apprise import Apprise, AppriseAsset, OverflowMode  # noqa: PLC0415 - see above
         from apprise.plugins.base import NotifyBase  # noqa: PLC0415
 
-        logger = logging.getLogger("apprise")
-        logger.propagate = False
-        logger.addHandler(logging.NullHandler())
+        logging.getLogger("apprise").propagate = False
         asset = AppriseAsset(
             app_id="Overstap",
             app_desc="Overstap",

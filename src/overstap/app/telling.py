@@ -28,7 +28,8 @@ LINES = 20
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(minutes=15)
 _CLAIM_MARGIN = timedelta(minutes=1)
-_LAST_LOOK_SECONDS = 10.0
+_LAST_LOOK_SECONDS = 5.0
+"""How long the end of a process may wait for the last look; a server that hangs must not keep it from leaving."""
 
 
 @dataclass(slots=True)
