@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
+from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
 from overstap.app.operators import Operators
@@ -19,6 +20,7 @@ from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
+from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -40,6 +42,7 @@ from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
@@ -78,6 +81,7 @@ class App:
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
         self.pauses = PauseBook(database)
+        self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -141,7 +145,26 @@ class App:
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
             read_pauses=self.pauses.all,
+            stuck_after=self.settings.operators.stuck_after,
         )
+
+    @cached_property
+    def teller(self) -> Teller:
+        """What tells operators, by the URLs of the settings.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        given = self.settings.notifications
+        return Teller(self.notices, open_channels(given.urls), self.clock, given)
+
+    def telling(self) -> TellingThread:
+        """Operators are told for as long as its block lasts, beside whatever runs in it.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        return TellingThread(self.teller, self.settings.worker.tick)
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache
 from math import inf
@@ -88,6 +88,11 @@ class Language:
             here = value.astimezone()
             return format_datetime(here, _MOMENT, locale=self.locale, tzinfo=here.tzinfo)
         return format_date(value, "long", locale=self.locale)
+
+    def moment(self, moment: datetime, zone: tzinfo) -> str:
+        """A moment in a zone, with the zone's name, for readers whose own zone is not known."""
+        there = moment.astimezone(zone)
+        return f"{format_datetime(there, _MOMENT, locale=self.locale, tzinfo=zone)} {there.tzname()}"
 
     def _lasting(self, duration: timedelta) -> str:
         rest = round(duration.total_seconds())

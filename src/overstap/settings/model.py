@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration, parse_duration, parse_moment
@@ -49,6 +50,21 @@ def _in_utc(value: datetime) -> datetime:
 
 def _one_is_several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
+
+
+def _urls(value: Any) -> Any:
+    # Said here and not by pydantic, which would show what it found: the URLs have passwords in them.
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | SecretStr) and one for one in value):
+        raise ValueError('write a list of URLs, like ["mailto://…", "slack://…"]')
+    return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # each is raised for some of the names that are none
+        raise ValueError(f"{name!r} is no time zone; write one like UTC or Europe/Amsterdam") from None
+    return name
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -164,7 +180,11 @@ class EmbeddedSettings(_Section):
 
 
 class OperatorSettings(_Section):
-    """What operators see, and when."""
+    """What operators are shown and told.
+
+    Attributes:
+        stuck_after: failed tries in a row of a step from which its run counts as stuck.
+    """
 
     stuck_after: int = Field(default=5, ge=1)
 
@@ -186,6 +206,27 @@ class SavedFilter(_Section):
     older_than: Duration | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class NotificationSettings(_Section):
+    """Who is told of what needs an operator, and how often; durations are machine time.
+
+    Attributes:
+        urls: Apprise URLs; they may hold passwords and are never shown.
+        interval: at most one message of each topic within it.
+        max_age: what happened while no worker had a URL is told only when it is younger.
+    """
+
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_urls)] = ()
+    interval: Duration = timedelta(minutes=5)
+    locale: Literal["en", "nl"] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    max_age: PositiveDuration = timedelta(days=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are told in."""
+        return ZoneInfo(self.timezone)
 
 
 class LogSettings(_Section):
@@ -217,6 +258,7 @@ class Settings(BaseSettings):
     embedded: EmbeddedSettings = EmbeddedSettings()
     operators: OperatorSettings = OperatorSettings()
     filters: dict[str, SavedFilter] = Field(default_factory=dict)
+    notifications: NotificationSettings = NotificationSettings()
     logs: LogSettings = LogSettings()
 
     @property

@@ -23,6 +23,7 @@ from overstap.entrypoints.cli import (
     database,
     finding,
     licences,
+    notifications,
     orders,
     pausing,
     portal,
@@ -80,6 +81,7 @@ runs.add_to(app)
 acting.add_to(app, runs.group)
 pausing.add_to(app)
 tasks.add_to(app)
+notifications.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)

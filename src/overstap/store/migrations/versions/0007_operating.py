@@ -8,7 +8,7 @@ from alembic import op
 from overstap.store.database import UtcDateTime
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 
 _HELD = sa.text("held IS NOT NULL")
