@@ -43,13 +43,13 @@ class Narrowing:
     escalations: Collection[tuple[str, int, str]]
 
     @property
-    def by_tenant(self) -> bool:
-        """Whether it leaves the few runs of one tenant."""
-        return self.filter.tenant is not None
+    def few(self) -> bool:
+        """Whether an index has just the few runs that it leaves: those of a tenant, with an error, or held."""
+        wanted = self.filter
+        return wanted.tenant is not None or wanted.held or self._in_trouble
 
     @property
-    def by_trouble(self) -> bool:
-        """Whether it leaves at most the few runs that have an error."""
+    def _in_trouble(self) -> bool:
         return self.filter.stuck or self.filter.error is not None
 
     def sorts(self, columns: Columns, *, active: bool = False) -> list[Condition]:
@@ -92,7 +92,7 @@ class Narrowing:
             found.append(RUN.c.deadline_at < self.now)
         if wanted.tenant is not None:
             found.append(RUN.c.tenant_id == wanted.tenant)
-        if self.by_trouble:
+        if self._in_trouble:
             found.append(RUN.c.error.is_not(None))
         if wanted.error is not None:
             found.append(RUN.c.error.icontains(wanted.error, autoescape=True))
