@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 from ulid import ULID
 
 from overstap.domain.run_filter import RunFilter
@@ -248,3 +248,39 @@ def test_only_the_filter_with_nothing_in_it_is_empty() -> None:
     assert RunFilter().is_empty
     assert not [name for name, values in VALUES.items() if RunFilter(**{name: values[0]}).is_empty]
     assert not RunFilter(held=True).is_empty
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("wanted", "sort", "index"),
+    [
+        (RunFilter(), Sort.NEWEST, "sqlite_autoindex_run_1"),
+        (RunFilter(since=NOW), Sort.OLDEST, "sqlite_autoindex_run_1 (id>?)"),
+        (RunFilter(), Sort.DEADLINE, "COVERING INDEX run_in_bucket (state=? AND status=?"),
+        (RunFilter(), Sort.ATTEMPTS, "run_in_trouble"),
+        (RunFilter(state=("done",)), Sort.NEWEST, "COVERING INDEX run_in_bucket (state=? AND status=?"),
+        (RunFilter(plan="e3", until=NOW), Sort.OLDEST, "version=? AND id<?)"),
+        (RunFilter(overdue=True), Sort.NEWEST, "COVERING INDEX run_in_bucket (state=? AND status=?"),
+        (RunFilter(state=("done",), error="no"), Sort.NEWEST, "run_in_trouble"),
+        (RunFilter(stuck=True, plan="e3", overdue=True), Sort.DEADLINE, "run_in_trouble"),
+        (RunFilter(tenant="t3", state=("done",), workflow="change"), Sort.NEWEST, "run_of_tenant (tenant_id=?)"),
+    ],
+)
+def test_a_question_goes_the_way_that_reads_little_though_nobody_has_told_the_planner(
+    database: Database, search: RunSearch, many: list[Run], wanted: RunFilter, sort: Sort, index: str
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    search.page(narrowed(wanted), sort, None, 10)
+    event.remove(database.engine, "before_cursor_execute", note)
+
+    looks = [(statement, given) for statement, given in asked if "ORDER BY" in statement and "FROM run" in statement]
+    assert looks
+    with database.read() as connection:
+        for statement, given in looks:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
+            assert index in plan[0].detail

@@ -98,7 +98,7 @@ def _looked(
         found = select(*told, func.count().label("runs")).where(*conditions, *narrowing.rest())
         return found.group_by(*RUN_BUCKET.values(), "age")
 
-    if narrowing.by_few:
+    if narrowing.few:
         return connection.execute(look(narrowing.sorts(UNINDEXED, active=active))).all()
     return of_buckets(connection, counted(*narrowing.sorts(TALLY_BUCKET, active=active)), look)
 

@@ -43,19 +43,14 @@ class Narrowing:
     escalations: Collection[tuple[str, int, str]]
 
     @property
-    def by_tenant(self) -> bool:
-        """Whether it leaves the few runs of one tenant."""
-        return self.filter.tenant is not None
+    def few(self) -> bool:
+        """Whether an index has just the few runs that it leaves: those of a tenant, with an error, or held."""
+        wanted = self.filter
+        return wanted.tenant is not None or wanted.held or self._in_trouble
 
     @property
-    def by_trouble(self) -> bool:
-        """Whether it leaves at most the few runs that have an error."""
+    def _in_trouble(self) -> bool:
         return self.filter.stuck or self.filter.error is not None
-
-    @property
-    def by_few(self) -> bool:
-        """Whether it leaves few runs, which an index of their own leads to."""
-        return self.by_tenant or self.by_trouble or self.filter.held
 
     def sorts(self, columns: Columns, *, active: bool = False) -> list[Condition]:
         """What decides which buckets are meant.
@@ -97,7 +92,7 @@ class Narrowing:
             found.append(RUN.c.deadline_at < self.now)
         if wanted.tenant is not None:
             found.append(RUN.c.tenant_id == wanted.tenant)
-        if self.by_trouble:
+        if self._in_trouble:
             found.append(RUN.c.error.is_not(None))
         if wanted.held:
             found.append(RUN.c.held.is_not(None))
