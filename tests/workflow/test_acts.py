@@ -93,7 +93,7 @@ def test_a_released_run_goes_on_where_it_was() -> None:
 
     released = told(acts.release(PLAN_CHANGE, held, *WHO, NOON), held)
 
-    assert replace(run, seq=released.seq) == released
+    assert replace(run, seq=released.seq, head=released.head) == released
 
 
 @pytest.mark.parametrize("status", [Status.RETRYING, Status.STUCK, Status.WAITING])
@@ -133,7 +133,7 @@ def test_a_deadline_can_be_moved_to_a_later_moment(later: timedelta | datetime) 
     after = told(acts.extend(PLAN_CHANGE, run, later, *WHO, NOON), run)
 
     assert NOON + timedelta(hours=3) == after.deadline_at
-    assert replace(run, deadline_at=after.deadline_at, seq=after.seq) == after
+    assert replace(run, deadline_at=after.deadline_at, seq=after.seq, head=after.head) == after
 
 
 @pytest.mark.rule("R34")

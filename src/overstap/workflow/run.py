@@ -56,7 +56,7 @@ class JournalEntry:
         step: the step that was being done.
         actor: who or what caused it: `worker`, `deadline`, `operator:…` or `admin:…`.
         data: JSON values that `apply` needs; times in ISO 8601.
-        hash: covers all of the entry and the hash of the one before it (`chain.seal`); empty until it is sealed.
+        hash: covers all of the entry and the hash of the one before it (`chain.link`); empty until it is sealed.
     """
 
     run_id: str
@@ -165,7 +165,7 @@ def apply(run: Run | None, entry: JournalEntry) -> Run:
         )
     if run is None or entry.seq != run.seq + 1 or entry.run_id != run.id:
         raise ValueError(f"entry {entry.seq} of run {entry.run_id} does not follow on {run and (run.id, run.seq)}")
-    return replace(_APPLY[entry.kind](run, entry), head=entry.hash)
+    return _APPLY[entry.kind](run, entry)
 
 
 def fold(entries: Iterable[JournalEntry]) -> Run:
@@ -204,6 +204,7 @@ def _transition(run: Run, entry: JournalEntry) -> Run:
         ended_at=entry.at if status is Status.ENDED else None,
         updated_at=entry.at,
         seq=entry.seq,
+        head=entry.hash,
     )
 
 
@@ -218,6 +219,7 @@ def _got_on(run: Run, entry: JournalEntry, **changes: Any) -> Run:
         wake_at=entry.at,
         updated_at=entry.at,
         seq=entry.seq,
+        head=entry.hash,
         **changes,
     )
 
@@ -232,7 +234,7 @@ def _progress(run: Run, entry: JournalEntry) -> Run:
 
 def _held_up(run: Run, entry: JournalEntry, status: Status, **changes: Any) -> Run:
     wake_at = _moment(entry.data.get("wake_at"))
-    return replace(run, status=status, wake_at=wake_at, updated_at=entry.at, seq=entry.seq, **changes)
+    return replace(run, status=status, wake_at=wake_at, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
 
 
 def _wait(run: Run, entry: JournalEntry) -> Run:
@@ -249,7 +251,7 @@ def _stuck(run: Run, entry: JournalEntry) -> Run:
 
 
 def _unchanged(run: Run, entry: JournalEntry, **changes: Any) -> Run:
-    return replace(run, updated_at=entry.at, seq=entry.seq, **changes)
+    return replace(run, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
 
 
 def _held(run: Run, entry: JournalEntry) -> Run:
