@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.looking import Looking
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
@@ -32,6 +33,7 @@ from overstap.store.audit_books import BooksAudit
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.past import Past
 from overstap.store.runs import Runs
@@ -96,6 +98,9 @@ class App:
             keep_old_billing=settings.rules.keep_old_billing,
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        self.looking = Looking(
+            self.runs, History(database), self.tasks, self.library, self.clock, beat=settings.worker.heartbeat
+        )
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
