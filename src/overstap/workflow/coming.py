@@ -24,6 +24,8 @@ def comes_next(
         return
     if run.status is Status.STUCK:
         yield say(lazy_gettext("Nothing by itself, until an operator acts, a signal comes or its deadline passes."))
+        if run.step < len(spec.steps):
+            yield say(lazy_gettext("Step {step} is the first, once it is tried again."), step=spec.steps[run.step])
     elif run.step < len(spec.steps):
         yield _when(spec.steps[run.step], run, now)
     yield from _steps(definition, spec, run, known)

@@ -238,7 +238,7 @@ class _Tally:
             raise ValueError("a run has at least one journal entry")
         last = self.visits[-1].entered if self.last is None else self.last
         ended = self.run.ended_at is not None
-        until = last if ended else max(now, last)
+        until = self.visits[-1].entered if ended else max(now, last)
         if not ended and self.last is not None:
             self._pass(self.run, self.last, until, None)
         final = self.visits[-1]
@@ -278,8 +278,10 @@ class _Tally:
 
     def _pass(self, run: Run, since: datetime, until: datetime, entry: JournalEntry | None) -> None:
         """The time from the last entry on: first what it waited for, then a worker's turn."""
+        if run.ended_at is not None:
+            return
         due = [run.due_at]
-        if entry is not None and entry.data.get("received_at"):
+        if entry is not None and entry.to_state and entry.data.get("received_at"):
             due.append(datetime.fromisoformat(entry.data["received_at"]))
         turn = min(max(min((one for one in due if one is not None), default=until), since), until)
         why = _WAITS.get(run.status, Why.OUTSIDE if run.wake_at is None else Why.ANSWER)

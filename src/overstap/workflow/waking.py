@@ -24,6 +24,10 @@ def wakes_it(
         return
     if run.status is Status.STUCK:
         yield say(lazy_gettext("No timer: its step is not tried again before an operator says so."))
+    elif not (known.signals or spec.signals or run.due_at):
+        yield say(
+            lazy_gettext("Nothing: it waits, and no timer, deadline or signal can end that; an operator has to act.")
+        )
     yield from (_pending(definition, spec, run, signal, now) for signal in known.signals)
     if known.held is not None:
         yield say(lazy_gettext("While it is held no step is done; a signal and its deadline still count."))
