@@ -171,6 +171,30 @@ def test_a_call_of_which_nobody_knows_is_named(make_world: MakeWorld) -> None:
     assert "unknown" not in said(world, run, "why")
 
 
+def test_a_signal_is_shown_as_it_was_then(world: World) -> None:
+    run = world.order(payment="invoice")
+    world.signal(run, "credit_approved")
+    world.run_for("1h")
+
+    (now,), (then,) = (
+        look.signals for look in (world.app.looking.look(run, 50), world.app.looking.back(run, seq=1, last=50))
+    )
+
+    assert (now.signal, None, False) == (then.signal, then.settled_at, then.applied)
+    assert ("credit_approved", "the test says so", True) == (now.signal.event, now.signal.reason, now.applied)
+    assert now.settled_at is not None
+
+
+def test_a_signal_that_waits_is_shown_before_and_after(world: World) -> None:
+    run = world.order(payment="invoice")
+    world.signal(run, "credit_approved")
+
+    (waiting,) = world.app.looking.look(run, 50).signals
+
+    assert (None, False) == (waiting.settled_at, waiting.applied)
+    assert [waiting] == world.app.looking.back(run, at=world.clock.now(), last=50).signals
+
+
 def test_an_effect_that_was_under_way_is_shown_so(make_world: MakeWorld) -> None:
     world = make_world(faults={"operation": "place_order", "kind": "lost", "times": 1})
     run = world.order()

@@ -12,14 +12,15 @@ from overstap.clock import Clock
 from overstap.domain.tasks import ANSWERS
 from overstap.errors import BadInput, NotFound
 from overstap.steps import STEP_EVENTS, TASK_STEPS
-from overstap.store.history import History, SentSignal
+from overstap.store.history import History
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.circumstances import Circumstances, Holder
+from overstap.workflow.decide import Signal
 from overstap.workflow.difference import Change, difference
 from overstap.workflow.explain import Explanation, explain
 from overstap.workflow.files import Library
-from overstap.workflow.run import JournalEntry, Run, fold
+from overstap.workflow.run import JournalEntry, Kind, Run, fold
 from overstap.workflow.timeline import Timeline, take_up, timeline
 
 MEASURED = 2000
@@ -29,6 +30,20 @@ _WAY = 10
 """So many states back it is looked for what sent a run another way."""
 _TURNS = frozenset({"error", "deadline", "reason"})
 _EVENTS = {**STEP_EVENTS, **dict.fromkeys(TASK_STEPS, frozenset())}  # the answers to a task come in as signals
+
+
+@dataclass(frozen=True, slots=True)
+class SentSignal:
+    """A signal that came in, and what became of it.
+
+    Attributes:
+        settled_at: when it was applied or dropped; None while it waits for its time.
+        applied: False for one that was dropped.
+    """
+
+    signal: Signal
+    settled_at: datetime | None = None
+    applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,7 @@ class Look:
         journal: its last entries up to then.
         effects: the last ones that were intended up to then.
         effect_counts: how many effects have each status, over all of them; of the past over those shown.
-        signals: everything that had come in.
+        signals: those that the entries counted in the timeline settled, and those that wait; the earliest first.
         holder: who holds it.
         task: what it asks of somebody.
     """
@@ -117,16 +132,17 @@ class Looking:
         """
         stored = self._runs.get(run_id)
         run, now = stored.run, self._clock.now()
-        journal, measured = self._journal(run, now, last)
+        entries, measured = self._measure(run, now, last)
+        pending = [SentSignal(one) for one in self._runs.pending_signals(run_id)]
         return Look(
             stored=stored,
             at=now,
             past=False,
-            journal=journal,
+            journal=entries if last is None else entries[-last:],
             timeline=measured,
             effects=self._history.effects(run_id, last),
             effect_counts=self._history.effect_counts(run_id),
-            signals=self._history.signals(run_id),
+            signals=_in_order([*_settled(entries), *pending]),
             holder=self._holder(stored, now),
             task=self._tasks.of(run),
         )
@@ -154,7 +170,9 @@ class Looking:
         self._exists(stored.run, seq, least=1)
         run = fold(self._history.entries(run_id, to=seq))
         moment = run.updated_at if at is None else max(at, run.updated_at)
-        journal, measured = self._journal(run, moment, last)
+        entries, measured = self._measure(run, moment, last)
+        later = [SentSignal(one.signal) for one in _settled(self._history.settlings(run_id, seq))]
+        waiting = [*later, *(SentSignal(one) for one in self._runs.pending_signals(run_id))]
         effects = [_then(effect, moment) for effect in self._history.effects(run_id, last, until=moment)]
         counts: dict[str, int] = {}
         for effect in effects:
@@ -163,11 +181,11 @@ class Looking:
             stored=replace(stored, run=run, due_at=run.due_at, claimed_by=None, claim_until=None),
             at=moment,
             past=True,
-            journal=journal,
+            journal=entries if last is None else entries[-last:],
             timeline=measured,
             effects=effects,
             effect_counts=counts,
-            signals=[_waiting(one, moment) for one in self._history.signals(run_id) if one.signal.at <= moment],
+            signals=_in_order([*_settled(entries), *(one for one in waiting if one.signal.at <= moment)]),
         )
 
     def compare(self, run_id: str, first: int | None = None, last: int | None = None) -> Compared:
@@ -205,14 +223,15 @@ class Looking:
         said = explain(definition, run, self._circumstances(stored, now), now)
         return Explained(stored, now, in_its_domain(said, run, self._tasks.of(run), now))
 
-    def _journal(self, run: Run, now: datetime, last: int | None) -> tuple[list[JournalEntry], Timeline]:
+    def _measure(self, run: Run, now: datetime, last: int | None) -> tuple[list[JournalEntry], Timeline]:
+        """The timeline of a run, and the entries that it counts."""
         if last is None:
             journal = list(self._history.entries(run.id, to=run.seq))
             return journal, timeline(journal, now)
         after = max(0, run.seq - max(last, MEASURED))
         entries = list(self._history.entries(run.id, after, run.seq))
         start = next((take_up(run, one, entries) for one in self._history.moves(run.id, after + 1)), None)
-        return entries[-last:], timeline(entries, now, start)
+        return entries, timeline(entries, now, start)
 
     def _folded(self, run_id: str, seq: int) -> Run | None:
         return fold(self._history.entries(run_id, to=seq)) if seq else None
@@ -242,7 +261,7 @@ class Looking:
             turned=next((one for one in moves[1:] if _TURNS & one.data.keys()), None),
             holder=self._holder(stored, now),
             workers_alive=self._history.alive(self._heard_since(now)),
-            signals=tuple(one.signal for one in self._history.signals(run.id) if one.settled_at is None),
+            signals=tuple(self._runs.pending_signals(run.id)),
             unknown_effects=tuple(self._history.unknown(run.id)),
             step_events=_EVENTS,
             answers=ANSWERS,
@@ -256,9 +275,20 @@ def _then(effect: EffectRecord, moment: datetime) -> EffectRecord:
     return effect
 
 
-def _waiting(sent: SentSignal, moment: datetime) -> SentSignal:
-    late = sent.settled_at is not None and sent.settled_at > moment
-    return replace(sent, settled_at=None) if late else sent
+def _settled(entries: list[JournalEntry]) -> list[SentSignal]:
+    """The signals that these entries applied or dropped: the journal has all there is to know of them."""
+    return [_sent(entry) for entry in entries if entry.data.get("signal")]
+
+
+def _sent(entry: JournalEntry) -> SentSignal:
+    data = entry.data
+    at = datetime.fromisoformat(data["received_at"])
+    signal = Signal(data["signal"], str(entry.event), data["reason"], entry.actor, at)
+    return SentSignal(signal, entry.at, applied=entry.kind is not Kind.SIGNAL_DISCARDED)
+
+
+def _in_order(signals: list[SentSignal]) -> list[SentSignal]:
+    return sorted(signals, key=lambda one: (one.signal.at, one.signal.id))
 
 
 def _told(moment: datetime) -> str:

@@ -10,10 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from overstap.app.looking import Look
+from overstap.app.looking import Look, SentSignal
 from overstap.clock import format_duration
 from overstap.entrypoints import words
-from overstap.store.history import SentSignal
 from overstap.workflow.circumstances import Holder
 from overstap.workflow.run import Kind
 from overstap.workflow.timeline import Timeline, Waited, Why
@@ -187,23 +186,18 @@ def _effects(look: Look) -> Iterator[RenderableType]:
 
 
 def _signals(look: Look) -> Table:
-    settling = {entry.data.get("signal"): entry.kind for entry in look.journal if "signal" in entry.data}
     table = words.table("at", "signal", "by", "what became of it", "reason", title="\nSignals")
     for sent in look.signals:
         style = "yellow" if sent.settled_at is None else None
         signal = sent.signal
-        table.add_row(
-            words.when(signal.at), signal.event, signal.actor, _became(sent, settling), signal.reason, style=style
-        )
+        table.add_row(words.when(signal.at), signal.event, signal.actor, _became(sent), signal.reason, style=style)
     return table
 
 
-def _became(sent: SentSignal, settling: dict[str | None, Kind]) -> str:
+def _became(sent: SentSignal) -> str:
     if sent.settled_at is None:
         return "waits for its time"
-    kind = settling.get(sent.signal.id)
-    what = "settled" if kind is None else "came to nothing" if kind is Kind.SIGNAL_DISCARDED else "applied"
-    return f"{what} {words.when(sent.settled_at)}"
+    return f"{'applied' if sent.applied else 'came to nothing'} {words.when(sent.settled_at)}"
 
 
 def _short(duration: timedelta) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from overstap.app.looking import Compared, Explained, Look
+from overstap.app.looking import Compared, Explained, Look, SentSignal
 from overstap.entrypoints import words
 from overstap.entrypoints.shapes import Json, moment, run_summary
 from overstap.language import Language
-from overstap.store.history import SentSignal
 from overstap.store.rows import EffectRecord
 from overstap.workflow.circumstances import Holder
 from overstap.workflow.difference import ABSENT, Change
@@ -116,7 +115,7 @@ def _effect(effect: EffectRecord) -> Json:
 
 
 def _signal(sent: SentSignal) -> Json:
-    return {**_pending(sent), "id": sent.signal.id, "settled_at": moment(sent.settled_at)}
+    return {**_pending(sent), "id": sent.signal.id, "settled_at": moment(sent.settled_at), "applied": sent.applied}
 
 
 def _pending(sent: SentSignal) -> Json:

@@ -9,23 +9,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from overstap.store.database import Database
-from overstap.store.rows import EFFECT, JOURNAL, SIGNAL, WORKER, EffectRecord, to_effect, to_entry, to_signal
-from overstap.workflow.decide import Signal
-from overstap.workflow.run import JournalEntry
+from overstap.store.rows import EFFECT, JOURNAL, WORKER, EffectRecord, to_effect, to_entry
+from overstap.workflow.run import JournalEntry, Kind
 
 _PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class SentSignal:
-    """A signal that came in, and when it was applied or dropped.
-
-    Attributes:
-        settled_at: None while it waits for its time.
-    """
-
-    signal: Signal
-    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +94,12 @@ class History:
         with self._database.read() as connection:
             return list(connection.execute(query.order_by(EFFECT.c.at, EFFECT.c.key)).scalars())
 
-    def signals(self, run_id: str) -> list[SentSignal]:
-        """Every signal that a run was sent, the earliest first."""
-        query = select(SIGNAL).where(SIGNAL.c.run_id == run_id).order_by(SIGNAL.c.at, SIGNAL.c.id)
+    def settlings(self, run_id: str, after: int) -> list[JournalEntry]:
+        """The entries from one on that may have applied or dropped a signal."""
+        kinds = [Kind.TRANSITION.value, Kind.SIGNAL_DISCARDED.value]
+        query = select(JOURNAL).where(JOURNAL.c.run_id == run_id, JOURNAL.c.seq > after, JOURNAL.c.kind.in_(kinds))
         with self._database.read() as connection:
-            return [SentSignal(to_signal(row), row.settled_at) for row in connection.execute(query)]
+            return [to_entry(row) for row in connection.execute(query.order_by(JOURNAL.c.seq))]
 
     def beat(self, worker_id: str) -> Beat | None:
         """When a worker was last heard of; None for one that never said anything."""
