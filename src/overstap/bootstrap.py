@@ -15,6 +15,7 @@ from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
+from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
@@ -41,6 +42,7 @@ from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.notices import Notices
 from overstap.store.past import Past
@@ -120,6 +122,9 @@ class App:
             stuck_after=settings.operators.stuck_after,
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        self.looking = Looking(
+            self.runs, History(database), self.tasks, self.library, self.clock, beat=settings.worker.heartbeat
+        )
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,

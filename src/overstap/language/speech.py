@@ -21,7 +21,7 @@ from babel.support import NullTranslations, Translations
 from num2words import num2words
 
 from overstap.errors import BadInput
-from overstap.language.message import Message, Money
+from overstap.language.message import Message, Money, Sentence
 
 _Unit = Literal["day", "hour", "minute", "second"]
 
@@ -51,8 +51,8 @@ class Language:
         """A message with its parameters in their places, in this language.
 
         Args:
-            params: texts, whole numbers, amounts, dates, moments, durations, other messages, lists of these; for names
-                that no catalogue holds, mappings from a locale to a text.
+            params: texts, whole numbers, amounts, dates, moments, durations, other messages and sentences, lists of
+                these; for names that no catalogue holds, mappings from a locale to a text.
         """
         spoken = {name: self.tell(value) for name, value in params.items()}
         if message.many is None:
@@ -69,6 +69,8 @@ class Language:
                 return value
             case Message():
                 return self.say(value)
+            case Sentence():
+                return self.say(value.message, **value.params)
             case Money():
                 return format_currency(Decimal(value.cents) / 100, value.currency, locale=self.locale)
             case date() | timedelta():
