@@ -34,7 +34,7 @@ from overstap.workflow.decide import (
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
 from overstap.workflow.pauses import Pause, pause_of
-from overstap.workflow.run import JournalEntry, Run
+from overstap.workflow.run import JournalEntry, Run, effect_key
 
 log = structlog.get_logger(__name__)
 
@@ -276,9 +276,3 @@ class Engine:
                 step=entry.step,
                 error=entry.data.get("error"),
             )
-
-
-def effect_key(run: Run, step: str) -> str:
-    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
-    chunk = f":{run.chunk}" if run.chunk else ""
-    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"

@@ -69,7 +69,7 @@ class Verifier:
             "J5", "A tenant's locks are those of its active run's state; an ended run holds none, so none outlives it"
         )
         version_check = Check(
-            "design §3", "Each run follows a workflow version that is known, with the digest it began by"
+            "design §3", "Each run follows a workflow version that is known, with the digest it was given"
         )
 
         def histories() -> Iterator[str | None]:

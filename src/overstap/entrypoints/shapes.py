@@ -12,6 +12,7 @@ from typing import Any
 
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
+from overstap.app.versions import Counts, Judged
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Licences, Tenant
@@ -23,6 +24,7 @@ from overstap.store.runs import StoredRun
 from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.run import JournalEntry
+from overstap.workflow.versions import Judgement
 
 Json = dict[str, Any]
 
@@ -215,3 +217,25 @@ def report(given: VerifyReport) -> Json:
 def database(status: DatabaseStatus) -> Json:
     """How a database stands to the code."""
     return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
+
+
+def judged(one: Judged) -> Json:
+    """A run, and whether it can be carried to another version of its workflow."""
+    run, verdict = one.run, one.verdict
+    return {
+        "id": run.id,
+        "tenant_id": run.tenant_id,
+        "version": run.version,
+        "state": run.state,
+        "status": str(run.status),
+        "verdict": str(verdict.judgement),
+        "reason": verdict.reason or None,
+        "goes_on_at": None if verdict.state is None else {"state": verdict.state, "step": verdict.step},
+        "deadline_at": moment(run.deadline_at),
+        "window_left": None if one.left is None else one.left.total_seconds(),
+    }
+
+
+def judgements(counts: Counts) -> Json:
+    """How many runs got which judgement."""
+    return {"runs": counts.runs, **{str(each): counts.by[each] for each in Judgement}}

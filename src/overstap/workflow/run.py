@@ -43,6 +43,7 @@ class Kind(StrEnum):
     RETRIED = "retried"
     EXTENDED = "extended"
     TAKEN_OVER = "taken_over"
+    MIGRATED = "migrated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Run:
     """One durable execution of a workflow.
 
     Attributes:
-        workflow, version, digest: the definition it follows, pinned at submission.
+        workflow, version, digest: the definition it follows: pinned at submission, changed only by a migration.
         input: the order, JSON values; never changes.
         data: what steps learned, JSON values.
         cause: the event that led into the present state, None in the initial one.
@@ -124,6 +125,12 @@ class Run:
         if self.wake_at is None or self.deadline_at is None:
             return self.wake_at or self.deadline_at
         return min(self.wake_at, self.deadline_at)
+
+
+def effect_key(run: Run, step: str) -> str:
+    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
+    chunk = f":{run.chunk}" if run.chunk else ""
+    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"
 
 
 def _moment(value: Any) -> datetime | None:
@@ -263,6 +270,12 @@ def _extended(run: Run, entry: JournalEntry) -> Run:
     return _unchanged(run, entry, deadline_at=_moment(entry.data["deadline_at"]))
 
 
+def _migrated(run: Run, entry: JournalEntry) -> Run:
+    data = entry.data
+    state = entry.to_state or run.state
+    return _unchanged(run, entry, version=data["version"], digest=data["digest"], state=state, step=data["step"])
+
+
 _APPLY = {
     Kind.TRANSITION: _transition,
     Kind.STEP_DONE: _step_done,
@@ -276,4 +289,5 @@ _APPLY = {
     Kind.RETRIED: _retried,
     Kind.EXTENDED: _extended,
     Kind.TAKEN_OVER: _unchanged,
+    Kind.MIGRATED: _migrated,
 }
