@@ -12,6 +12,7 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
@@ -27,6 +28,7 @@ from overstap.errors import BadInput, NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
+from overstap.store.acts import Acts
 from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
@@ -109,6 +111,7 @@ class App:
             remind_after=settings.tasks.remind_after,
         )
         self.steps = registry(self.provider, self.catalog, options)
+        self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
 
@@ -139,7 +142,8 @@ class App:
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
-        return Verifier(Audit(self.database), BooksAudit(self.database), self.library).verify()
+        audit, books = Audit(self.database), BooksAudit(self.database)
+        return Verifier(audit, books, self.library, lambda: bool(self.pauses.all())).verify()
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

@@ -234,7 +234,7 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
     "something was written after the end": ("J4", "run {back}: entries [99] follow its end", [
         ("INSERT INTO journal (run_id, seq, at, kind, actor, data)"
         " VALUES (:back, 99, :later, 'step_done', 'worker', '{}')")]),
-    "a run that nothing wakes": ("J4", "run {parked}: nothing will ever wake it", [
+    "a run that nothing wakes": ("design §4", "run {parked}: it is to be woken at", [
         "UPDATE run SET due_at = NULL WHERE id = :parked"]),
     # J5
     "a final state that is not the end": ("J5", "run {parked}: it holds the locks of completed and its end is None", [
@@ -325,7 +325,7 @@ def test_a_workflow_file_with_other_locks_is_found(copied: Office, tmp_path: Pat
     (tmp_path / given.name).write_text(changed, encoding="utf-8")
     library = load_library(tmp_path, STEP_EVENTS)
 
-    report = Verifier(Audit(copied.app.database), BooksAudit(copied.app.database), library).verify()
+    report = Verifier(Audit(copied.app.database), BooksAudit(copied.app.database), library, lambda: False).verify()
 
     locks = [breach for check in report.checks if check.rule == "J5" for breach in check.breaches]
     assert [f"run {copied.runs['parked']}: credit_check locks ['portal'], not ['commerce']"] == locks

@@ -23,6 +23,7 @@ from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
 from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition, StateSpec
+from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry
 from overstap.workflow.versions import Judgement
 
@@ -178,6 +179,11 @@ def worker(record: WorkerRecord) -> Json:
         "heartbeat_at": moment(record.heartbeat_at),
         "stopped_at": moment(record.stopped_at),
     }
+
+
+def pause(given: Pause) -> Json:
+    """A pause in force."""
+    return {**asdict(given), "since": moment(given.since)}
 
 
 def workflow(definition: Definition) -> Json:

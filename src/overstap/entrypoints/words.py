@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console, RenderableType
@@ -13,6 +14,7 @@ from overstap.app.tasks import Task
 from overstap.clock import format_duration
 from overstap.domain.findings import Finding, blockers
 from overstap.language import language
+from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 ENGLISH = language("en")
@@ -113,6 +115,12 @@ def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
     if run.status is Status.WAITING:
         return f"the provider{wait}" if wait else "a signal or its deadline"
     return "a worker"
+
+
+def paused(tell: Callable[[str], None], pauses: Sequence[Pause]) -> None:
+    """Say what is paused, wherever somebody may wonder why nothing moves."""
+    for pause in pauses:
+        tell(f"PAUSED: {pause.what}, since {when(pause.since)}, by {pause.actor}: {pause.reason}")
 
 
 def ended(run: Run) -> str:

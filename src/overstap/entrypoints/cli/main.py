@@ -16,11 +16,13 @@ import typer
 
 from overstap import __version__
 from overstap.entrypoints.cli import (
+    acting,
     catalog,
     daemon,
     database,
     licences,
     orders,
+    pausing,
     portal,
     questions,
     rehearsal,
@@ -72,6 +74,8 @@ def _show_version() -> None:
 questions.add_to(app)
 orders.add_to(app)
 runs.add_to(app)
+acting.add_to(app, runs.group)
+pausing.add_to(app)
 tasks.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)

@@ -43,7 +43,7 @@ def list_(
         tenant_id = None if tenant is None else find_tenant(app.service, tenant).id
         found = app.service.runs(state=state, tenant_id=tenant_id, limit=limit, before=older_than)
         tasks = {} if as_json else {stored.run.id: app.tasks.of(stored.run) for stored in found}
-        now = app.service.now()
+        now, pauses = app.service.now(), app.operators.pauses()
     if as_json:
         face.json([shapes.run_summary(stored) for stored in found])
         return
@@ -57,6 +57,7 @@ def list_(
         waits = words.waits_for(run, now, tasks[run.id])
         table.add_row(run.id, words.title(run), words.change(run), words.state(run.state), progress, waits)
     face.print(table)
+    words.paused(face.tell, pauses)
     if len(found) == limit:
         face.tell(f"There may be more: --before {found[-1].run.id}")
 
