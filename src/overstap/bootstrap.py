@@ -174,8 +174,8 @@ def _credit_window(library: Library) -> timedelta:
     check = newest.states.get(CREDIT_CHECK)
     if check is None or check.deadline is None:
         raise BadInput(
-            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell by it "
-            "how long a credit check may last: keep that name."
+            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
+            "by it how long a credit check may last: keep that name."
         )
     return check.deadline.after
 

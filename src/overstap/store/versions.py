@@ -130,8 +130,8 @@ def _with_surroundings(connection: Connection, runs: Sequence[StoredRun], now: d
     known = select(EFFECT.c.run_id, EFFECT.c.key, EFFECT.c.status).where(
         EFFECT.c.run_id.in_(ids), or_(EFFECT.c.status.in_(UNSETTLED), *visits)
     )
-    for row in connection.execute(known):
-        effects[row.run_id][row.key] = row.status
+    for effect in connection.execute(known):
+        effects[effect.run_id][effect.key] = effect.status
     return [
         LiveRun(
             stored,

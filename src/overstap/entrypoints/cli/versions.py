@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 from rich.text import Text
 
 from overstap.app.versions import Counts, Judged, VersionChange
@@ -66,7 +67,7 @@ def migrate(
     run: RunOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Carry live runs to a newer version: those that are compatible when their turn comes; the others stay untouched."""
+    """Carry live runs to a newer version: those that are compatible then; the others stay untouched."""
     with face.app() as app:
         change = app.versions.change(name, to, maps=maps or (), run_ids=_ids(run))
         report = _Report(change, as_json=as_json)
@@ -129,8 +130,10 @@ class _Report:
         return counts
 
 
-def _table(shown: list[Judged], version: int) -> words.Table:
-    table = words.table("run", "tenant", "state", "verdict", f"goes on in v{version} at", "deadline", "left#", "why not")
+def _table(shown: list[Judged], version: int) -> Table:
+    table = words.table(
+        "run", "tenant", "state", "verdict", f"goes on in v{version} at", "deadline", "left#", "why not"
+    )
     for judged in shown:
         run, verdict = judged.run, judged.verdict
         place = verdict.state if verdict.step is None else f"{verdict.state}/{verdict.step}"

@@ -19,7 +19,9 @@ from overstap.workflow.definition import Definition, load_definition
 from overstap.workflow.files import load_library
 from overstap.workflow.spec import WorkflowError
 
-group = typer.Typer(help="Workflows: check their files, draw them, bring runs to a newer version.", no_args_is_help=True)
+group = typer.Typer(
+    help="Workflows: check their files, draw them, bring runs to a newer version.", no_args_is_help=True
+)
 
 
 class Picture(StrEnum):
