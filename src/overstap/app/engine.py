@@ -26,6 +26,7 @@ from overstap.workflow.decide import (
     Perform,
     Receive,
     discard,
+    effect_key,
     expire,
     next_action,
     receive,
@@ -34,7 +35,7 @@ from overstap.workflow.decide import (
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
 from overstap.workflow.pauses import Pause, pause_of
-from overstap.workflow.run import JournalEntry, Run, effect_key
+from overstap.workflow.run import JournalEntry, Run
 
 log = structlog.get_logger(__name__)
 

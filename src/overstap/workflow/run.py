@@ -127,12 +127,6 @@ class Run:
         return min(self.wake_at, self.deadline_at)
 
 
-def effect_key(run: Run, step: str) -> str:
-    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
-    chunk = f":{run.chunk}" if run.chunk else ""
-    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"
-
-
 def _moment(value: Any) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 

@@ -7,15 +7,14 @@ ask the same question, so they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
-from overstap.workflow.decide import Decision, awaits_sometime, record
+from overstap.workflow.decide import Decision, awaits_sometime, effect_key, record
 from overstap.workflow.definition import Definition
 from overstap.workflow.mapping import Place
-from overstap.workflow.run import Kind, Run, Status, effect_key
+from overstap.workflow.run import Kind, Run, Status
 from overstap.workflow.spec import StateSpec
 
 UNSETTLED = ("intended", "unknown")
@@ -60,7 +59,7 @@ class Around:
     """
 
     pending: Collection[str] = ()
-    effects: Mapping[str, str] = MappingProxyType({})
+    effects: Mapping[str, str] = field(default_factory=dict)
     held_by: str | None = None
 
 
@@ -190,13 +189,13 @@ def _steps(old: Definition, new: Definition, run: Run, spec: StateSpec, index: i
             )
     before, after = _ahead(old, run.state, run.step), _ahead(new, spec.name, index)
     for step in sorted(after - before):
-        if step in _all_steps(old):
+        if _left_a_state(step, old, new):
             yield (
                 f"step {step} comes later in v{new.version} than in v{run.version}: the run may have done it and would "
                 "do it again; let the run stay on its version."
             )
     for step in sorted(before - after):
-        if step in _all_steps(new):
+        if _left_a_state(step, new, old):
             yield (
                 f"step {step} comes earlier in v{new.version} than in v{run.version}: the run has it still to do and "
                 "would never do it; let the run stay on its version."
@@ -260,5 +259,9 @@ def _ahead(definition: Definition, state: str, index: int) -> frozenset[str]:
     return frozenset(definition.states[state].steps[index:]).union(*(definition.states[name].steps for name in later))
 
 
-def _all_steps(definition: Definition) -> frozenset[str]:
-    return frozenset(step for spec in definition.states.values() for step in spec.steps)
+def _left_a_state(step: str, one: Definition, other: Definition) -> bool:
+    """Whether a state does a step in one version and not in the other."""
+    return any(
+        step in spec.steps and (name not in other.states or step not in other.states[name].steps)
+        for name, spec in one.states.items()
+    )
