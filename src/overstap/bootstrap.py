@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 
+from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
 from overstap.app.operators import Operators
@@ -32,6 +33,8 @@ from overstap.store.acts import Acts
 from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
+from overstap.store.chains import Chains
+from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
@@ -101,6 +104,7 @@ class App:
             self.clock,
             keep_old_billing=settings.rules.keep_old_billing,
         )
+        self.auditing = Auditing(Chains(database), Checkpoints(database), self.clock)
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
         options = StepOptions(

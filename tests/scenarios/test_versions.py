@@ -112,8 +112,8 @@ def acts(world: World) -> list[dict[str, Any]]:
 def as_before(run: Run, before: Run) -> Run:
     """The run with what a migration changes put back."""
     return replace(
-        run, version=before.version, digest=before.digest, state=before.state, step=before.step, seq=before.seq,
-        updated_at=before.updated_at,
+        run, version=before.version, digest=before.digest, state=before.state, step=before.step,
+        seq=before.seq, head=before.head, updated_at=before.updated_at,
     )  # fmt: skip
 
 

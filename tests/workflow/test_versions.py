@@ -333,7 +333,7 @@ def test_a_run_that_is_carried_has_its_place_its_window_and_its_ends(
     if not maps:
         assert old.states[state].steps[step] == found.step
     same = {"version": old.version, "digest": old.digest, "state": state, "step": step}
-    assert run == replace(carried, **same, updated_at=run.updated_at, seq=run.seq)
+    assert run == replace(carried, **same, updated_at=run.updated_at, seq=run.seq, head=run.head)
     assert old.ends(state) <= new.ends(carried.state)
     assert old.states[state].locks <= new.states[carried.state].locks
     next_action(new, carried, [], NOON + timedelta(days=30))
@@ -353,4 +353,4 @@ def test_the_journal_folds_over_a_migration(old: Definition, newer: Newer) -> No
         step="check_preconditions", actor="operator:ann",
         data={"reason": "a better way", "from_version": 1, "version": 2, "digest": new.digest, "step": 0},
     )  # fmt: skip
-    assert expected == second.entry
+    assert expected == replace(second.entry, hash="")

@@ -11,6 +11,8 @@ from overstap.errors import OverstapError
 from overstap.store.audit import Audit, History
 from overstap.store.audit_books import BooksAudit
 from overstap.store.runs import StoredRun
+from overstap.workflow.breaches import Link, Tip, first_breach
+from overstap.workflow.chain import entry_record
 from overstap.workflow.files import Library
 from overstap.workflow.run import JournalEntry, Kind, fold
 
@@ -80,6 +82,9 @@ class Verifier:
         version_check = Check(
             "design §3", "Each run follows a workflow version that is known, with the digest it was given"
         )
+        chain_check = Check(
+            "design §4", "Each entry's hash covers it and the one before it; `audit verify` looks at all the chains"
+        )
 
         def histories() -> Iterator[str | None]:
             for history in self._audit.histories():
@@ -88,6 +93,7 @@ class Verifier:
                     self._check_version(version_check, history.stored)
                     self._check_end(end_check, history.stored, history.journal)
                     self._check_locks(lock_check, history.stored)
+                    self._check_chain(chain_check, history.stored, history.journal)
                     if not paused:
                         self._check_wake(wake_check, history.stored)
 
@@ -110,7 +116,7 @@ class Verifier:
             _gather(check, look)
         if self._paused():
             wake_check.breaches.clear()  # it was paused while we looked
-        checks = [end_check, lock_check, version_check, wake_check, *(check for check, _ in looks)]
+        checks = [end_check, lock_check, version_check, chain_check, wake_check, *(check for check, _ in looks)]
         return VerifyReport(sorted(checks, key=lambda check: check.rule))
 
     @staticmethod
@@ -155,6 +161,13 @@ class Verifier:
             return
         after = [entry.seq for entry in journal[end + 1 :] if entry.kind is not Kind.SIGNAL_DISCARDED]
         check.that(not after, f"run {run.id}: entries {after} follow its end")
+
+    @staticmethod
+    def _check_chain(check: Check, stored: StoredRun, journal: list[JournalEntry]) -> None:
+        run = stored.run
+        links = [Link(entry.seq, entry_record(entry), entry.hash) for entry in journal]
+        breach = first_breach(links, [Tip(run.seq, run.head, "the run", newest=True)])
+        check.that(breach is None, breach.sentence(f"run {run.id}, entry {breach.seq}") if breach else "")
 
     @staticmethod
     def _check_wake(check: Check, stored: StoredRun) -> None:

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from overstap.app.auditing import AuditReport
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
-from overstap.app.versions import Counts, Judged
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Licences, Tenant
@@ -25,7 +25,6 @@ from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry
-from overstap.workflow.versions import Judgement
 
 Json = dict[str, Any]
 
@@ -91,6 +90,7 @@ def _entry(entry: JournalEntry) -> Json:
         "step": entry.step,
         "actor": entry.actor,
         "data": dict(entry.data),
+        "hash": entry.hash,
     }
 
 
@@ -225,23 +225,17 @@ def database(status: DatabaseStatus) -> Json:
     return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
 
 
-def judged(one: Judged) -> Json:
-    """A run, and whether it can be carried to another version of its workflow."""
-    run, verdict = one.run, one.verdict
+def audit(given: AuditReport) -> Json:
+    """What `audit verify` looked at and found."""
     return {
-        "id": run.id,
-        "tenant_id": run.tenant_id,
-        "version": run.version,
-        "state": run.state,
-        "status": str(run.status),
-        "verdict": str(verdict.judgement),
-        "reason": verdict.reason or None,
-        "goes_on_at": None if verdict.state is None else {"state": verdict.state, "step": verdict.step},
-        "deadline_at": moment(run.deadline_at),
-        "window_left": None if one.left is None else one.left.total_seconds(),
+        "ok": given.ok,
+        "against": None if given.head is None else given.head.model_dump(),
+        "looked_at": {
+            "runs": given.runs,
+            "entries": given.entries,
+            "acts": given.acts,
+            "checkpoints": given.checkpoints,
+        },
+        "breaches": given.breaches,
+        "findings": [asdict(finding) for finding in given.findings],
     }
-
-
-def judgements(counts: Counts) -> Json:
-    """How many runs got which judgement."""
-    return {"runs": counts.runs, **{str(each): counts.by[each] for each in Judgement}}

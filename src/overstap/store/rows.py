@@ -10,6 +10,7 @@ from sqlalchemy import Row, Table
 
 from overstap.domain.locks import ActiveRun
 from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
+from overstap.workflow.chain import entry_record
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
@@ -21,7 +22,7 @@ WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
 
 _FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
 _CHANGING = (
-    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error", "held",
+    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "head", "error", "held",
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")
@@ -90,19 +91,14 @@ def fixed_values(run: Run) -> dict[str, Any]:
 
 
 def journal_values(entry: JournalEntry) -> dict[str, Any]:
-    """The row of a journal entry."""
-    return {
-        "run_id": entry.run_id,
-        "seq": entry.seq,
-        "at": entry.at,
-        "kind": entry.kind.value,
-        "event": entry.event,
-        "from_state": entry.from_state,
-        "to_state": entry.to_state,
-        "step": entry.step,
-        "actor": entry.actor,
-        "data": dict(entry.data),
-    }
+    """The row of a journal entry.
+
+    Raises:
+        ValueError: when it is not sealed: no entry is stored outside its run's chain.
+    """
+    if not entry.hash:
+        raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
+    return {**entry_record(entry), "hash": entry.hash}
 
 
 def to_entry(row: Row[Any]) -> JournalEntry:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from overstap.workflow.chain import BEGINNING, seal
 from overstap.workflow.definition import Definition
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
@@ -123,7 +124,7 @@ def submit(
     entry = JournalEntry(
         run_id=run_id, seq=1, at=now, kind=Kind.SUBMITTED, to_state=definition.initial, actor=actor, data=data
     )
-    return Decision(apply(None, entry), entry)
+    return _written(None, entry)
 
 
 def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) -> Decision:
@@ -233,7 +234,13 @@ def record(
         actor=actor,
         data=data,
     )
-    return Decision(apply(run, entry), entry)
+    return _written(run, entry)
+
+
+def _written(run: Run | None, entry: JournalEntry) -> Decision:
+    """Every entry comes by here, so that none is without its hash."""
+    sealed = seal(BEGINNING if run is None else run.head, entry)
+    return Decision(apply(run, sealed), sealed)
 
 
 def _learned(data: Mapping[str, Any]) -> dict[str, Any]:

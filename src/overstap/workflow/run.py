@@ -57,6 +57,7 @@ class JournalEntry:
         step: the step that was being done.
         actor: who or what caused it: `worker`, `deadline`, `operator:…` or `admin:…`.
         data: JSON values that `apply` needs; times in ISO 8601.
+        hash: covers all of the entry and the hash of the one before it (`chain.seal`); empty until it is sealed.
     """
 
     run_id: str
@@ -69,6 +70,7 @@ class JournalEntry:
     step: str | None = None
     actor: str = "worker"
     data: Mapping[str, Any] = field(default_factory=dict)
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Run:
         deadline_at: when its state's deadline event is due, None for no deadline.
         done, total: progress of the present state, in units of its steps (users).
         seq: the last journal entry's number.
+        head: the last journal entry's hash.
         error: the last reason of a retry or stop, None after it got on.
         held: why an operator holds it, None when nobody does; a held run does no steps, its deadline and signals count.
     """
@@ -113,6 +116,7 @@ class Run:
     done: int = 0
     total: int = 0
     seq: int = 0
+    head: str = ""
     error: str | None = None
     held: str | None = None
     ended_at: datetime | None = None
@@ -158,10 +162,11 @@ def apply(run: Run | None, entry: JournalEntry) -> Run:
             created_at=entry.at,
             updated_at=entry.at,
             seq=entry.seq,
+            head=entry.hash,
         )
     if run is None or entry.seq != run.seq + 1 or entry.run_id != run.id:
         raise ValueError(f"entry {entry.seq} of run {entry.run_id} does not follow on {run and (run.id, run.seq)}")
-    return _APPLY[entry.kind](run, entry)
+    return replace(_APPLY[entry.kind](run, entry), head=entry.hash)
 
 
 def fold(entries: Iterable[JournalEntry]) -> Run:

@@ -17,6 +17,7 @@ import typer
 from overstap import __version__
 from overstap.entrypoints.cli import (
     acting,
+    audit,
     catalog,
     daemon,
     database,
@@ -83,6 +84,7 @@ subscriptions.add_to(app)
 portal.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
+audit.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
 rehearsal.add_to(app)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overstap.app.versions import Counts, Judged, VersionChange
-from overstap.entrypoints import shapes, words
+from overstap.entrypoints import version_shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, ReasonOption, run_id
 from overstap.entrypoints.cli.orders import operator
 from overstap.workflow.versions import Judgement
@@ -105,7 +105,7 @@ class _Report:
         self._counts.add(judged)
         if self._as_json:
             comma = "," if self._counts.runs > 1 else ""
-            sys.stdout.write(f"{comma}\n    {json.dumps(shapes.judged(judged), ensure_ascii=False)}")
+            sys.stdout.write(f"{comma}\n    {json.dumps(version_shapes.judged(judged), ensure_ascii=False)}")
             return
         first = self._first[judged.verdict.judgement is Judgement.COMPATIBLE]
         if len(first) < _ROWS:
@@ -114,7 +114,7 @@ class _Report:
     def end(self, face: Face, *, done: bool = False) -> Counts:
         counts = self._counts
         if self._as_json:
-            sys.stdout.write(f'\n  ],\n  "counts": {json.dumps(shapes.judgements(counts))}\n}}\n')
+            sys.stdout.write(f'\n  ],\n  "counts": {json.dumps(version_shapes.judgements(counts))}\n}}\n')
             return counts
         new = self._change.new
         if not counts.runs:
