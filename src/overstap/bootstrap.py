@@ -23,12 +23,13 @@ from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
+from overstap.app.versions import Versions
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
 from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import NotFound, Refused
+from overstap.errors import BadInput, NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -50,6 +51,7 @@ from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.search import RunSearch
+from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
 
@@ -125,6 +127,7 @@ class App:
         self.looking = Looking(
             self.runs, History(database), self.tasks, self.library, self.clock, beat=settings.worker.heartbeat
         )
+        self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
@@ -216,10 +219,14 @@ class App:
 
 def _credit_window(library: Library) -> timedelta:
     """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    deadline = library.latest(WORKFLOWS[Route.WIZARD]).states[CREDIT_CHECK].deadline
-    if deadline is None:  # the lint rules this out: the state waits for signals
-        raise ValueError(f"{CREDIT_CHECK} has no deadline")
-    return deadline.after
+    newest = library.latest(WORKFLOWS[Route.WIZARD])
+    check = newest.states.get(CREDIT_CHECK)
+    if check is None or check.deadline is None:
+        raise BadInput(
+            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
+            "by it how long a credit check may last: keep that name."
+        )
+    return check.deadline.after
 
 
 def make_guard(library: Library, settings: Settings) -> Guard:

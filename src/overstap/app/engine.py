@@ -26,6 +26,7 @@ from overstap.workflow.decide import (
     Perform,
     Receive,
     discard,
+    effect_key,
     expire,
     next_action,
     receive,
@@ -283,9 +284,3 @@ class Engine:
                 step=entry.step,
                 error=entry.data.get("error"),
             )
-
-
-def effect_key(run: Run, step: str) -> str:
-    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
-    chunk = f":{run.chunk}" if run.chunk else ""
-    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"

@@ -80,7 +80,7 @@ class Verifier:
         )
         paused = self._paused()
         version_check = Check(
-            "design §3", "Each run follows a workflow version that is known, with the digest it began by"
+            "design §3", "Each run follows a workflow version that is known, with the digest it was given"
         )
         chain_check = Check(
             "design §4", "Each entry's hash covers it and the one before it; `audit verify` looks at all the chains"

@@ -51,6 +51,7 @@ def entry(given: JournalEntry) -> Json:
         "step": given.step,
         "actor": given.actor,
         "data": dict(given.data),
+        "hash": given.hash,
     }
 
 
