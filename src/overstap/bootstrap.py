@@ -124,9 +124,6 @@ class App:
             stuck_after=settings.operators.stuck_after,
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
-        self.looking = Looking(
-            self.runs, History(database), self.tasks, self.library, self.clock, beat=settings.worker.heartbeat
-        )
         self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
         options = StepOptions(
             limits=limits,
@@ -137,6 +134,15 @@ class App:
         )
         self.steps = registry(self.provider, self.catalog, options)
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
+        self.looking = Looking(
+            self.runs,
+            History(database),
+            self.tasks,
+            self.operators,
+            self.library,
+            self.clock,
+            beat=settings.worker.heartbeat,
+        )
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
 

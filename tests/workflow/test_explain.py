@@ -13,11 +13,12 @@ from hypothesis import given
 
 from overstap.language import language
 from overstap.steps import STEP_EVENTS
-from overstap.workflow.acting import ACTS
-from overstap.workflow.circumstances import Circumstances, Holder, Pause
+from overstap.workflow.circumstances import Circumstances, Holder
 from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition
 from overstap.workflow.explain import QUESTIONS, Explanation, explain
+from overstap.workflow.pauses import Pause, Scope
+from overstap.workflow.remedies import ACTS
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 from overstap.workflow.spec import StateSpec
 from random_journals import Story, definitions, stories
@@ -56,7 +57,10 @@ def cases() -> Iterator[Any]:
             for status in [Status.ENDED] if spec.final else list(Status)[:-1]:
                 for step in sorted({0, max(0, len(spec.steps) - 1)}):
                     at = f"{definition.name}-{name}-{status}-{step}"
-                    yield pytest.param(Case(definition, run(definition, spec, status, step)), id=at)
+                    made = run(definition, spec, status, step)
+                    yield pytest.param(Case(definition, made), id=at)
+                    if not spec.final:
+                        yield pytest.param(Case(definition, replace(made, held="storing")), id=f"{at}-held")
 
 
 def run(definition: Definition, spec: StateSpec, status: Status, step: int) -> Run:
@@ -103,10 +107,7 @@ BUSY = Circumstances(
     workers_alive=2,
     signals=tuple(Signal(f"s{at}", at, "ruzie", "ada", NOW) for at in ("cancel", "credit_approved", "domains_ready")),
     unknown_effects=("R1:x:1:y",),
-    held="storing",
-    pauses=tuple(
-        Pause(kind, "iets", "storing", "ada", NOW - HOUR) for kind in ("everything", "workflow", "step", "provider")
-    ),
+    pauses=tuple(Pause(scope, "iets", "storing", "ada", NOW - HOUR) for scope in Scope),
     acts=(*ACTS, "frobnicate"),
     step_events=STEP_EVENTS,
 )
@@ -293,8 +294,10 @@ def test_without_a_worker_the_advice_is_to_start_one() -> None:
 
 
 def test_what_is_held_or_paused_is_told_with_who_and_why() -> None:
-    paused = Pause("provider", "embedded", "they asked us to", "operator:ada", NOW - HOUR)
-    answers = plan_change("migrating", Status.READY).told(replace(PLAIN, held="audit", pauses=(paused,)))
+    paused = Pause(Scope.PROVIDER, "embedded", "they asked us to", "operator:ada", NOW - HOUR)
+    case = plan_change("migrating", Status.READY)
+    held = Case(case.definition, replace(case.run, held="audit"))
+    answers = held.told(replace(PLAIN, pauses=(paused,)))
 
     assert "An operator holds it back: audit" in answers["why"]
     assert "The provider embedded is paused, by operator:ada since 2 Mar 2026 11:00: they asked us to" in answers["why"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from overstap.app.explaining import in_its_domain
+from overstap.app.operators import Operators
 from overstap.app.tasks import Task, Tasks
 from overstap.clock import Clock
 from overstap.domain.tasks import ANSWERS
@@ -112,11 +113,20 @@ class Looking:
     """
 
     def __init__(
-        self, runs: Runs, history: History, tasks: Tasks, library: Library, clock: Clock, *, beat: timedelta
+        self,
+        runs: Runs,
+        history: History,
+        tasks: Tasks,
+        operators: Operators,
+        library: Library,
+        clock: Clock,
+        *,
+        beat: timedelta,
     ) -> None:
         self._runs = runs
         self._history = history
         self._tasks = tasks
+        self._operators = operators
         self._library = library
         self._clock = clock
         self._beat = beat
@@ -263,6 +273,8 @@ class Looking:
             workers_alive=self._history.alive(self._heard_since(now)),
             signals=tuple(self._runs.pending_signals(run.id)),
             unknown_effects=tuple(self._history.unknown(run.id)),
+            pauses=tuple(self._operators.pauses_of(run)),
+            acts=tuple(self._operators.possible(stored)),
             step_events=_EVENTS,
             answers=ANSWERS,
         )

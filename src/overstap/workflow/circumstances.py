@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from overstap.workflow.decide import Signal
+from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry
 
 
@@ -30,21 +30,6 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """Something that an operator has paused and that the run is concerned by.
-
-    Attributes:
-        name: of the workflow, step or provider; empty for everything.
-    """
-
-    kind: Literal["everything", "workflow", "step", "provider"]
-    name: str
-    reason: str
-    actor: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Circumstances:
     """Everything about a run that `explain` cannot read from the run itself.
 
@@ -55,7 +40,6 @@ class Circumstances:
         workers_alive: how many workers work on this database, None when that is not known.
         signals: the pending ones, in the order they came.
         unknown_effects: idempotency keys of calls of which nobody knows whether they were done.
-        held: an operator's reason to hold it, None when it is not held.
         pauses: those that concern it.
         acts: names of what an operator may do to it now, such as `hold` or `retry`.
         step_events: registered step -> the events that it may send.
@@ -68,7 +52,6 @@ class Circumstances:
     workers_alive: int | None = None
     signals: tuple[Signal, ...] = ()
     unknown_effects: tuple[str, ...] = ()
-    held: str | None = None
     pauses: tuple[Pause, ...] = ()
     acts: tuple[str, ...] = ()
     step_events: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from overstap.language import Message, Sentence, lazy_gettext, lazy_ngettext
-from overstap.workflow.acting import can_do
-from overstap.workflow.circumstances import Circumstances, Pause
+from overstap.workflow.circumstances import Circumstances
 from overstap.workflow.coming import comes_next
 from overstap.workflow.definition import Definition
+from overstap.workflow.pauses import Pause
+from overstap.workflow.remedies import can_do
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 from overstap.workflow.spec import StateSpec
 from overstap.workflow.waking import wakes_it
@@ -86,8 +87,8 @@ def _why(spec: StateSpec, run: Run, known: Circumstances, now: datetime) -> Iter
         yield say(lazy_gettext("So far {done} of {total} are done here."), done=run.done, total=run.total)
     if run.error and run.status is not Status.ENDED:
         yield say(lazy_gettext("Its last error: {error}"), error=run.error)
-    if known.held is not None:
-        yield say(lazy_gettext("An operator holds it back: {reason}"), reason=known.held)
+    if run.held is not None:
+        yield say(lazy_gettext("An operator holds it back: {reason}"), reason=run.held)
     yield from (_paused(pause) for pause in known.pauses)
     if known.unknown_effects:
         yield say(
@@ -211,7 +212,7 @@ _PAUSED = {
 
 def _paused(pause: Pause) -> Sentence:
     about = {"name": pause.name, "actor": pause.actor, "since": pause.since, "reason": pause.reason}
-    return say(_PAUSED[pause.kind], **about)
+    return say(_PAUSED[pause.scope], **about)
 
 
 # --- who holds it ---

@@ -29,7 +29,7 @@ def wakes_it(
             lazy_gettext("Nothing: it waits, and no timer, deadline or signal can end that; an operator has to act.")
         )
     yield from (_pending(definition, spec, run, signal, now) for signal in known.signals)
-    if known.held is not None:
+    if run.held is not None:
         yield say(lazy_gettext("While it is held no step is done; a signal and its deadline still count."))
     elif known.pauses:
         yield say(lazy_gettext("What is paused is not started before somebody resumes it."))

@@ -51,7 +51,7 @@ def can_do(definition: Definition, spec: StateSpec, run: Run, known: Circumstanc
 
 
 def _advice(run: Run, known: Circumstances) -> Sentence:
-    if known.held is not None:
+    if run.held is not None:
         return say(lazy_gettext("Release it when the reason to hold it is gone."))
     if run.status is Status.STUCK:
         return say(lazy_gettext("It needs somebody: remove the cause of its error first, then have it tried again."))
