@@ -12,19 +12,24 @@ import structlog
 
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
+from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
+from overstap.app.finding import Search
+from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
+from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
+from overstap.app.versions import Versions
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
 from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import NotFound, Refused
+from overstap.errors import BadInput, NotFound, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -35,13 +40,18 @@ from overstap.store.audit_books import BooksAudit
 from overstap.store.chains import Chains
 from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
+from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.search import RunSearch
+from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
 
@@ -75,6 +85,7 @@ class App:
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
         self.pauses = PauseBook(database)
+        self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -103,7 +114,20 @@ class App:
             keep_old_billing=settings.rules.keep_old_billing,
         )
         self.auditing = Auditing(Chains(database), Checkpoints(database), self.clock)
+        self.search = Search(
+            RunSearch(database),
+            RunCounts(database),
+            self.catalog,
+            self.library,
+            self.clock,
+            saved={name: one.model_dump(exclude_none=True) for name, one in settings.filters.items()},
+            stuck_after=settings.operators.stuck_after,
+        )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        self.looking = Looking(
+            self.runs, History(database), self.tasks, self.library, self.clock, beat=settings.worker.heartbeat
+        )
+        self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
@@ -129,7 +153,26 @@ class App:
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
             read_pauses=self.pauses.all,
+            stuck_after=self.settings.operators.stuck_after,
         )
+
+    @cached_property
+    def teller(self) -> Teller:
+        """What tells operators, by the URLs of the settings.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        given = self.settings.notifications
+        return Teller(self.notices, open_channels(given.urls), self.clock, given)
+
+    def telling(self) -> TellingThread:
+        """Operators are told for as long as its block lasts, beside whatever runs in it.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        return TellingThread(self.teller, self.settings.worker.tick)
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
@@ -140,6 +183,11 @@ class App:
             settings or self.settings.worker,
             lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
         )
+
+    @property
+    def late_after(self) -> timedelta:
+        """How long a worker may be silent before it is late: three heartbeats, in clock time."""
+        return self.clock.stretch(3 * self.settings.worker.heartbeat)
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
@@ -171,10 +219,14 @@ class App:
 
 def _credit_window(library: Library) -> timedelta:
     """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    deadline = library.latest(WORKFLOWS[Route.WIZARD]).states[CREDIT_CHECK].deadline
-    if deadline is None:  # the lint rules this out: the state waits for signals
-        raise ValueError(f"{CREDIT_CHECK} has no deadline")
-    return deadline.after
+    newest = library.latest(WORKFLOWS[Route.WIZARD])
+    check = newest.states.get(CREDIT_CHECK)
+    if check is None or check.deadline is None:
+        raise BadInput(
+            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
+            "by it how long a credit check may last: keep that name."
+        )
+    return check.deadline.after
 
 
 def make_guard(library: Library, settings: Settings) -> Guard:

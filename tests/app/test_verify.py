@@ -282,6 +282,11 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
         f"UPDATE embedded_assignment SET removed_by = NULL WHERE user_id = 'done-0' AND {OLD}"]),
     "a move of another moment": ("J7", "tenant back: a user was moved at", [
         "UPDATE embedded_move SET at = :later WHERE user_id = 'back-0'"]),
+    # the counters
+    "a run that is not counted": ("counters", "plan_change v1 to e3 in completed (ended): 1 runs, counted are 0", [
+        "DELETE FROM tally WHERE state = 'completed'"]),
+    "a run that is counted elsewhere": ("counters", "e3 in migrating (ended): 1 runs, counted are 0", [
+        "UPDATE run SET state = 'migrating' WHERE id = :done"]),
     # design
     "a version that is not known": ("design §3", "run {done}", ["UPDATE run SET version = 9 WHERE id = :done"]),
     "a version that changed": ("design §3", "run {done}: plan_change v1 has changed since it began", [

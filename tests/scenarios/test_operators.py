@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overstap.domain.change import Route
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.store.acts_log import ACT
 from overstap.workflow.pauses import Scope
@@ -289,3 +290,14 @@ def test_the_same_pause_twice_is_a_conflict_and_an_unknown_one_cannot_be_lifted(
         world.app.operators.pause(Scope.EVERYTHING, "", **BY)
     with pytest.raises(NotFound, match="There is no pause of workflow plan_change"):
         world.app.operators.resume(Scope.WORKFLOW, "plan_change", **BY)
+
+
+def test_a_signal_that_waits_is_discarded_when_an_operator_ends_the_run(world: World) -> None:
+    run = world.submit_from(world.tenant(plan="midsize"), "acme-midsize", "e3", route=Route.MANUAL)
+    world.signal(run, "cancel")
+
+    world.app.operators.fail(run, **BY)
+
+    assert "failed" == world.state(run)
+    assert [Kind.SUBMITTED, Kind.TRANSITION, Kind.SIGNAL_DISCARDED] == kinds(world, run)
+    assert [] == world.app.runs.pending_signals(run)

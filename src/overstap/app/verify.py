@@ -80,7 +80,7 @@ class Verifier:
         )
         paused = self._paused()
         version_check = Check(
-            "design §3", "Each run follows a workflow version that is known, with the digest it began by"
+            "design §3", "Each run follows a workflow version that is known, with the digest it was given"
         )
         chain_check = Check(
             "design §4", "Each entry's hash covers it and the one before it; `audit verify` looks at all the chains"
@@ -111,6 +111,7 @@ class Verifier:
             (Check("J7", "An idempotency key causes one effect, and what was confirmed was done"),
              self._books.effects),
             (Check("design §4", "Every journal entry, effect and signal belongs to a run"), self._audit.orphans),
+            (Check("counters", "The counters of runs are how many there are"), self._audit.tally),
         ]  # fmt: skip
         for check, look in looks:
             _gather(check, look)

@@ -172,5 +172,8 @@ def _act(entry: JournalEntry) -> str:
             return f"deadline moved to {when(datetime.fromisoformat(entry.data['deadline_at']))}"
         case Kind.TAKEN_OVER:
             return f"taken away from {entry.data['held_by']}"
+        case Kind.MIGRATED:
+            renamed = f", {entry.from_state} → {entry.to_state}" if entry.to_state else ""
+            return f"carried from v{entry.data['from_version']} to v{entry.data['version']}{renamed}"
         case _:
             return str(entry.kind)

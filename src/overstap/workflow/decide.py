@@ -103,6 +103,12 @@ def awaits_sometime(definition: Definition, state: str, event: str) -> bool:
     return any(event in definition.states[name].signals for name in definition.reachable(state))
 
 
+def effect_key(run: Run, step: str) -> str:
+    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
+    chunk = f":{run.chunk}" if run.chunk else ""
+    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"
+
+
 def submit(
     definition: Definition, run_id: str, tenant_id: str, order: Mapping[str, Any], actor: str, now: datetime
 ) -> Decision:

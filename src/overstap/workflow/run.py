@@ -43,6 +43,7 @@ class Kind(StrEnum):
     RETRIED = "retried"
     EXTENDED = "extended"
     TAKEN_OVER = "taken_over"
+    MIGRATED = "migrated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Run:
     """One durable execution of a workflow.
 
     Attributes:
-        workflow, version, digest: the definition it follows, pinned at submission.
+        workflow, version, digest: the definition it follows: pinned at submission, changed only by a migration.
         input: the order, JSON values; never changes.
         data: what steps learned, JSON values.
         cause: the event that led into the present state, None in the initial one.
@@ -270,6 +271,12 @@ def _extended(run: Run, entry: JournalEntry) -> Run:
     return _unchanged(run, entry, deadline_at=_moment(entry.data["deadline_at"]))
 
 
+def _migrated(run: Run, entry: JournalEntry) -> Run:
+    data = entry.data
+    state = entry.to_state or run.state
+    return _unchanged(run, entry, version=data["version"], digest=data["digest"], state=state, step=data["step"])
+
+
 _APPLY = {
     Kind.TRANSITION: _transition,
     Kind.STEP_DONE: _step_done,
@@ -283,4 +290,5 @@ _APPLY = {
     Kind.RETRIED: _retried,
     Kind.EXTENDED: _extended,
     Kind.TAKEN_OVER: _unchanged,
+    Kind.MIGRATED: _migrated,
 }

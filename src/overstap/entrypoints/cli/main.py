@@ -21,7 +21,9 @@ from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    finding,
     licences,
+    notifications,
     orders,
     pausing,
     portal,
@@ -74,10 +76,12 @@ def _show_version() -> None:
 
 questions.add_to(app)
 orders.add_to(app)
+finding.add_to(app)
 runs.add_to(app)
 acting.add_to(app, runs.group)
 pausing.add_to(app)
 tasks.add_to(app)
+notifications.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)
