@@ -94,7 +94,7 @@ def test_a_moment_counts_and_not_its_time_zone() -> None:
     [(1e16, 10**16), (-0.0, 0), (1.2345678901234568e18, 1234567890123456800), (1e20, 1e20), (2.5, 2.5), (True, True)],
 )
 def test_a_number_is_told_as_any_database_gives_it_back(given: float, comes_back: float) -> None:
-    assert canonical({"at": NOON, "n": [given]}) == canonical({"at": NOON, "n": [comes_back]})
+    assert canonical({"at": NOON, "data": [given]}) == canonical({"at": NOON, "data": [comes_back]})
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -107,14 +107,14 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_the_canonical_form_read_and_told_again_is_the_same(value: Any) -> None:
-    once = canonical({"at": NOON, "value": value})
+    once = canonical({"at": NOON, "data": value})
 
     assert once == canonical({**json.loads(once), "at": NOON})
 
 
 @given(st.lists(FLOATS.filter(lambda value: not value.is_integer()) | st.integers(-(2**63), 2**64 - 1) | TEXTS), TEXTS)
 def test_the_canonical_form_is_what_plain_python_writes_but_for_whole_floats(values: list[Any], key: str) -> None:
-    record = {"at": "2026-03-02T12:00:00.000000+00:00", f"_{key}": values, "é": {"z": values, "a": 1}}
+    record = {"at": "2026-03-02T12:00:00.000000+00:00", "data": {f"_{key}": values, "é": {"z": values, "a": 1}}}
     plain = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     assert plain == canonical({**record, "at": NOON}).decode()
@@ -122,13 +122,13 @@ def test_the_canonical_form_is_what_plain_python_writes_but_for_whole_floats(val
 
 @pytest.mark.parametrize("value", [1e16, 4.0, 0.0, 2.5e300, 1e-7, 0.1, 123456789.25])
 def test_a_float_is_told_alike_wherever_it_stands(value: float) -> None:
-    alone = canonical({"at": NOON, "value": value})
-    other = canonical({"at": NOON, "value": 0})
+    alone = canonical({"at": NOON, "data": value})
+    other = canonical({"at": NOON, "data": 0})
 
     told = alone.decode().removeprefix(other.decode().rpartition("0}")[0]).removesuffix("}")
 
-    assert f'{told},"x",{told}' in canonical({"at": NOON, "value": [value, "x", value]}).decode()
-    assert f'"k":{told}' in canonical({"at": NOON, "value": {"k": value, "l": []}}).decode()
+    assert f'{told},"x",{told}' in canonical({"at": NOON, "data": [value, "x", value]}).decode()
+    assert f'"k":{told}' in canonical({"at": NOON, "data": {"k": value, "l": []}}).decode()
 
 
 def test_a_whole_chain_holds() -> None:

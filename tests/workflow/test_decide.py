@@ -242,8 +242,11 @@ def test_an_ended_run_has_nothing_to_do(journey: Definition, packing: Run) -> No
     assert next_action(journey, ended, [], NOON + timedelta(days=99)) is None
 
 
+STORABLE = st.integers(-(2**63), 2**64 - 1)
 OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
-    st.builds(Done, event=st.none(), data=st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)),
+    st.builds(
+        Done, event=st.none(), data=st.dictionaries(st.text(max_size=3), st.integers(-(2**63), 2**63), max_size=2)
+    ),
     st.builds(Progress, done=st.integers(0, 9), total=st.integers(10, 20)),
     st.builds(Retry, reason=st.text(max_size=8)),
     st.builds(Stop, reason=st.text(max_size=8)),
