@@ -14,6 +14,8 @@ from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
+from overstap.app.replay_planning import Planner
+from overstap.app.replaying import Replays
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.verify import Verifier, VerifyReport
@@ -35,6 +37,7 @@ from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
+from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
 from overstap.store.wakeup import Listener
@@ -98,6 +101,8 @@ class App:
             keep_old_billing=settings.rules.keep_old_billing,
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
+        self.replays = Replays(PlanBook(database), planner, self.library, settings.replay, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,

@@ -89,6 +89,26 @@ class RulesSettings(_Section):
         return int(self.credit_threshold * 100)
 
 
+class OperatorSettings(_Section):
+    """What operators are shown."""
+
+    stuck_after: int = Field(default=5, ge=1)
+
+
+class ReplaySettings(_Section):
+    """How replays are planned, approved and rehearsed (design §5)."""
+
+    valid_for: PositiveDuration = timedelta(hours=1)
+    approve_runs: int = Field(default=100, ge=0)
+    approve_amount: Decimal = Field(default=Decimal("10000.00"), ge=0, decimal_places=2)
+    rehearse_runs: int = Field(default=1000, ge=1)
+
+    @property
+    def approve_cents(self) -> int:
+        """The monthly cost of all changes together above which a second person approves, in cents."""
+        return int(self.approve_amount * 100)
+
+
 class TaskSettings(_Section):
     """How people are asked to do what the manual way needs of them."""
 
@@ -175,6 +195,8 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
+    operators: OperatorSettings = OperatorSettings()
+    replay: ReplaySettings = ReplaySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     logs: LogSettings = LogSettings()
 

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     RETRIED = "retried"
     EXTENDED = "extended"
     TAKEN_OVER = "taken_over"
+    REPLAYED = "replayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +264,15 @@ def _extended(run: Run, entry: JournalEntry) -> Run:
     return _unchanged(run, entry, deadline_at=_moment(entry.data["deadline_at"]))
 
 
+def _replayed(run: Run, entry: JournalEntry) -> Run:
+    data, state = entry.data, entry.to_state or run.state
+    place = {name: data[name] for name in ("visit", "step", "chunk", "cause")}
+    goes_on = (run.state, run.visit, run.step) == (state, place["visit"], place["step"])
+    progress = {} if goes_on else {"done": 0, "total": 0}
+    fresh = {"status": Status.READY, "attempt": 0, "error": None, "wake_at": entry.at}
+    return _unchanged(run, entry, state=state, **place, **progress, **fresh, deadline_at=_moment(data["deadline_at"]))
+
+
 _APPLY = {
     Kind.TRANSITION: _transition,
     Kind.STEP_DONE: _step_done,
@@ -276,4 +286,5 @@ _APPLY = {
     Kind.RETRIED: _retried,
     Kind.EXTENDED: _extended,
     Kind.TAKEN_OVER: _unchanged,
+    Kind.REPLAYED: _replayed,
 }

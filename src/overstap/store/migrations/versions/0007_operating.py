@@ -8,7 +8,7 @@ from alembic import op
 from overstap.store.database import UtcDateTime
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0005"
 
 
 def upgrade() -> None:
