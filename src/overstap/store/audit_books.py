@@ -58,11 +58,8 @@ class BooksAudit:
                 right, wrong, right_id, wrong_id = new, old, target, source
             still = any(not _ended(wrong[i:], end) for i in range(len(wrong)))
             yield f"{name} {wrong_id[1]} is still billed after its end" if still else None
-            if (
-                order.state == "completed"
-                or order.reference in restorers
-                or _was_billed(marks.mark(order.placed_at, order.key), old)
-            ):
+            placing = marks.mark(order.placed_at, order.key)
+            if order.state == "completed" or order.reference in restorers or _was_billed(placing, old):
                 others = sourced[right_id] - {order.reference}
                 yield _stays_billed(f"{name} {right_id[1]}", right, end, others)
 

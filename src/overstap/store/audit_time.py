@@ -35,7 +35,7 @@ class Mark:
     def precedes(self, other: Mark) -> bool:
         """Whether it came before the other, or at the same moment.
 
-        One run's changes follow the order of its visits, and only inside one visit, or where it was rewound, the clocks.
+        One run's changes follow the order of its visits; only inside one visit, or where it was rewound, the clocks.
         """
         mine, theirs = self._place(), other._place()
         if mine and theirs and mine[0] == theirs[0] and mine[1] != theirs[1] and not self.rewound:

@@ -164,8 +164,8 @@ def _reached(definition: Definition, first: Iterable[str], without: str | None) 
 
 def _has(definition: Definition, stay: Stay, wanted: str) -> bool:
     state, _, step = wanted.rpartition("/")
-    reached = definition.states[stay.state].steps[: stay.step + 1]
-    return state in {"", stay.state} and step in reached
+    spec = definition.states.get(stay.state)  # another version of the workflow may have had other states
+    return spec is not None and state in {"", stay.state} and step in spec.steps[: stay.step + 1]
 
 
 def _never_there(definition: Definition, run: Run, stays: Sequence[Stay], wanted: str) -> str:
