@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -12,15 +15,17 @@ import structlog
 
 from overstap.app.catalog_file import load_catalog
 from overstap.app.engine import Engine
+from overstap.app.finding import Search
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
+from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.worker import Worker
-from overstap.clock import Clock, ScaledClock, SystemClock
+from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
 from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
@@ -32,6 +37,7 @@ from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.claims import Claims
+from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.ledger import DatabaseBooks
@@ -40,6 +46,7 @@ from overstap.store.pauses import PauseBook
 from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
 from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.search import RunSearch
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
 
@@ -100,9 +107,18 @@ class App:
             self.clock,
             keep_old_billing=settings.rules.keep_old_billing,
         )
+        self.search = Search(
+            RunSearch(database),
+            RunCounts(database),
+            self.catalog,
+            self.library,
+            self.clock,
+            saved={name: one.model_dump(exclude_none=True) for name, one in settings.filters.items()},
+            stuck_after=settings.operators.stuck_after,
+        )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
-        self.replays = Replays(PlanBook(database), planner, self.library, settings.replay, self.clock)
+        self.replays = Replays(PlanBook(database), self.search, planner, self.library, settings.replay, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
@@ -129,6 +145,16 @@ class App:
             read_pauses=self.pauses.all,
         )
 
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """What plays plans of replays on a copy."""
+        return Rehearsals(
+            self.database,
+            self.provider,
+            lambda: _stage(self.settings, self.clock.now()),
+            most_runs=self.settings.replay.rehearse_runs,
+        )
+
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
         lost = partial(log.warning, "listener_lost")
@@ -138,6 +164,11 @@ class App:
             settings or self.settings.worker,
             lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
         )
+
+    @property
+    def late_after(self) -> timedelta:
+        """How long a worker may be silent before it is late: three heartbeats, in clock time."""
+        return self.clock.stretch(3 * self.settings.worker.heartbeat)
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
@@ -164,6 +195,19 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualClock]]:
+    """An application over an empty database that is gone afterwards; its time begins now, and its provider is well."""
+    with TemporaryDirectory(prefix="overstap-rehearsal-") as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'rehearsal.db'}")
+        upgrade_schema(database)
+        well = settings.embedded.model_copy(update={"faults": ()})
+        copied = settings.model_copy(update={"embedded": well})
+        clock = VirtualClock(now)
+        with App(copied, database, clock=clock) as app:
+            yield app, clock
 
 
 def _credit_window(library: Library) -> timedelta:

@@ -10,6 +10,7 @@ from typing import Any
 from overstap.domain.catalog import Catalog
 from overstap.domain.ports import Provider
 from overstap.domain.touched import touched
+from overstap.errors import BadInput
 from overstap.store.replays import Evidence, ReplayItem
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
@@ -63,6 +64,27 @@ class Planner:
         self._catalog = catalog
         self._library = library
         self._events = events
+
+    def check_step(self, wanted: str | None) -> None:
+        """Refuse a step that no workflow has.
+
+        Raises:
+            BadInput: when none has it.
+        """
+        if wanted is None:
+            return
+        state, _, step = wanted.rpartition("/")
+        known = [
+            name
+            for definition in self._library.all()
+            for spec in definition.states.values()
+            if state in {"", spec.name}
+            for name in spec.steps
+        ]
+        if step not in known:
+            where = f" in a state {state}" if state else ""
+            steps = ", ".join(sorted(set(known))) or "none"
+            raise BadInput(f"No workflow has a step {step!r}{where}; steps are {steps}.")
 
     def judge(self, evidence: Evidence, wish: Wish, now: datetime) -> ReplayItem:
         """What a plan says of a run."""

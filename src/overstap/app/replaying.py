@@ -2,97 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 from ulid import ULID
 
+from overstap.app.finding import Search, Sort
 from overstap.app.replay_planning import Planner, Wish, place_of, unreplayable
+from overstap.app.replay_receipt import Receipt, read_receipt
 from overstap.clock import Clock
 from overstap.domain.reading import one_line
+from overstap.domain.run_filter import RunFilter
 from overstap.errors import BadInput, NotFound, Refused
 from overstap.settings import ReplaySettings
 from overstap.store.replays import PlanBook, ReplayItem, ReplayPlan, digest_of
 from overstap.store.runs import StoredRun
 from overstap.workflow.decide import Decision
 from overstap.workflow.files import Library
-from overstap.workflow.replay import DeadlinePolicy, Outcome, Result, outcome, put_back
+from overstap.workflow.replay import DeadlinePolicy, put_back
 from overstap.workflow.rewind import NotReplayable
+from overstap.workflow.run import Status
 
 _AT_ONCE = 100
 """Runs of one transaction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a receipt says of one run.
-
-    Attributes:
-        outcome: None for a run that was not replayed, or not yet.
-        skipped: why it was not replayed, in the plan or at its execution.
-        parked: it waits for something that may take long: a moment, a signal.
-    """
-
-    item: ReplayItem
-    outcome: Outcome | None
-    skipped: str | None
-    parked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A plan, and what came of it; the same for whoever asks."""
-
-    plan: ReplayPlan
-    lines: list[Line]
-
-    @property
-    def settled(self) -> bool:
-        """Whether it is known of every run what came of it."""
-        return not self.under_way
-
-    @property
-    def under_way(self) -> list[Line]:
-        """The runs of which it is not known yet what came of them."""
-        return [line for line in self.lines if line.outcome is not None and line.outcome.result is Result.UNDER_WAY]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every run that the plan was to replay was replayed, and got beyond the step that it stuck on."""
-        planned = [line for line in self.lines if line.item.will_run]
-        return all(line.outcome is not None and line.outcome.result is Result.PASSED for line in planned)
+_ALL = 1_000_000
+_NOTHING_SAID = (
+    "Say which runs: their ids, or a filter such as --stuck. A filter that says nothing would mean every run."
+)
 
 
 class Replays:
     """Plans, approves and executes replays."""
 
     def __init__(
-        self, book: PlanBook, planner: Planner, library: Library, settings: ReplaySettings, clock: Clock
+        self, book: PlanBook, search: Search, planner: Planner, library: Library, settings: ReplaySettings, clock: Clock
     ) -> None:
         self._book = book
+        self._search = search
         self._planner = planner
         self._library = library
         self._settings = settings
         self._clock = clock
 
-    def plan(
-        self, ids: Sequence[str], wish: Wish, *, actor: str, said: dict[str, Any], reason: str = "planned"
-    ) -> tuple[ReplayPlan, list[ReplayItem]]:
+    def plan(self, runs: Sequence[str] | RunFilter, wish: Wish, *, actor: str) -> tuple[ReplayPlan, list[ReplayItem]]:
         """Write the plan of a replay; nothing else is changed.
 
         Args:
-            ids: the runs; those of a filter are what it finds now.
-            said: the filter as it was given, JSON values, to be kept with the plan.
+            runs: their ids, or what they are: of those all that have not ended.
 
         Raises:
             NotFound: when there are no runs, or one of them does not exist.
-            BadInput: when no workflow has the step to go back to.
+            BadInput: when nothing says which runs, or no workflow has the step to go back to.
         """
-        if not ids:
-            raise NotFound("No run is like that; `overstap runs list` shows those there are.")
-        self._check_step(wish.step)
+        self._planner.check_step(wish.step)
+        ids = self._selected(runs)
         now = self._clock.now()
         evidence = self._book.evidence(ids, journals=wish.step is not None)
         items = [self._planner.judge(one, wish, now) for one in evidence]
@@ -102,7 +67,7 @@ class Replays:
         will_run = [item for item in items if item.will_run]
         cents = sum(item.detail["touched"]["monthly_cents"] for item in will_run)
         options = {
-            "selected": said,
+            "selected": _said(runs),
             "from": wish.step,
             "deadline": str(wish.deadline),
             "resolve": "lookup" if wish.resolve else None,
@@ -117,24 +82,21 @@ class Replays:
             needs_approval=len(will_run) > self._settings.approve_runs or cents > self._settings.approve_cents,
         )
         plan = replace(plan, digest=digest_of(plan, items))
-        self._book.add(plan, items, reason)
+        self._book.add(plan, items, "planned")
         return plan, items
 
-    def _check_step(self, wanted: str | None) -> None:
-        if wanted is None:
-            return
-        state, _, step = wanted.rpartition("/")
-        known = [
-            name
-            for definition in self._library.all()
-            for spec in definition.states.values()
-            if state in {"", spec.name}
-            for name in spec.steps
-        ]
-        if step not in known:
-            where = f" in a state {state}" if state else ""
-            steps = ", ".join(sorted(set(known))) or "none"
-            raise BadInput(f"No workflow has a step {step!r}{where}; steps are {steps}.")
+    def _selected(self, runs: Sequence[str] | RunFilter) -> list[str]:
+        if not isinstance(runs, RunFilter):
+            if not runs:
+                raise BadInput(_NOTHING_SAID)
+            return list(runs)
+        if runs.is_empty:
+            raise BadInput(_NOTHING_SAID)
+        active = [str(status) for status in Status if status is not Status.ENDED]
+        found = self._search.page(replace(runs, status=runs.status or tuple(active)), sort=Sort.OLDEST, limit=_ALL)
+        if not found:
+            raise NotFound("No run that has not ended is like that; `overstap runs list` shows those there are.")
+        return [one.stored.run.id for one in found]
 
     def all(self, limit: int = 50) -> list[tuple[ReplayPlan, int, int]]:
         """The plans, the newest first, each with how many runs it replays and how many it skips."""
@@ -232,31 +194,19 @@ class Replays:
         Raises:
             NotFound: when there is none with this id.
         """
-        plan, items = self._book.get(plan_id)
-        later = {stored.run.id: (stored, journal) for stored, journal in self._book.afterwards(plan_id)}
-        lines = []
-        for item in items:
-            skipped = item.why or item.skipped
-            if item.run_id not in later:
-                lines.append(Line(item, None, skipped))
-                continue
-            stored, journal = later[item.run_id]
-            definition = self._library.get(stored.run.workflow, stored.run.version)
-            what = outcome(definition, journal[0], journal[1:])
-            lines.append(Line(item, what, skipped, parked=_parked(stored, self._clock.now())))
-        return Receipt(plan, lines)
-
-    def progress(self, plan_id: str) -> Iterator[Receipt]:
-        """The receipt again and again, until it is known of every run what came of it; the caller waits between."""
-        while True:
-            receipt = self.receipt(plan_id)
-            yield receipt
-            if receipt.settled:
-                return
+        return read_receipt(self._book, self._library, plan_id, self._clock.now())
 
 
-def _parked(stored: StoredRun, now: datetime) -> bool:
-    return stored.claimed_by is None and (stored.due_at is None or stored.due_at > now)
+def _said(runs: Sequence[str] | RunFilter) -> dict[str, Any]:
+    """Which runs were asked for, as JSON values."""
+    if not isinstance(runs, RunFilter):
+        return {"ids": sorted(set(runs))}
+    given = {one.name: getattr(runs, one.name) for one in fields(runs) if getattr(runs, one.name) != one.default}
+    return {name: value if isinstance(value, str | int | bool) else _plainly(value) for name, value in given.items()}
+
+
+def _plainly(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value)
 
 
 def _ensure_sound(plan: ReplayPlan, items: Sequence[ReplayItem], now: datetime) -> None:

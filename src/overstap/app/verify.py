@@ -94,6 +94,7 @@ class Verifier:
             (Check("J7", "An idempotency key causes one effect, and what was confirmed was done"),
              self._books.effects),
             (Check("design §4", "Every journal entry, effect and signal belongs to a run"), self._audit.orphans),
+            (Check("counters", "The counters of runs are how many there are"), self._audit.tally),
         ]  # fmt: skip
         for check, look in looks:
             _gather(check, look)

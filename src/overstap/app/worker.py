@@ -21,6 +21,7 @@ from ulid import ULID
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
 from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
+from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
@@ -67,6 +68,7 @@ class Worker:
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
         self._reach = Reach(settings)
+        self._pace = Pace(time.monotonic())
         self._closed = False
         self._look = True
 
@@ -210,6 +212,7 @@ class Worker:
             run_id = item.claim.run.id
             self._steps.pop(run_id, None)
             self._reach.learn(item.took)
+            self._pace.step()
             claim = self._held.get(run_id)
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work
@@ -268,7 +271,8 @@ class Worker:
 
     def _heartbeat(self) -> None:
         try:
-            self._fleet.heartbeat(self.id, self._engine.clock.now())
+            self._fleet.heartbeat(self.id, self._engine.clock.now(), *self._pace.told(time.monotonic()))
+            self._engine.claims.fold()
         except DatabaseUnavailable as error:
             log.warning("database_away", worker=self.id, error=str(error))
 
@@ -292,5 +296,5 @@ class Worker:
         if self._held:
             # Their steps are still under way: the claims run out, and the effects are looked up before a repeat.
             log.warning("steps_left_behind", worker=self.id, run_ids=sorted(self._held))
-        self._fleet.stopped(self.id, self._engine.clock.now())
+        self._fleet.stopped(self.id, self._engine.clock.now(), steps=self._pace.steps)
         log.info("worker_stopped", worker=self.id)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from overstap.app.finding import Listed
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
@@ -17,7 +18,7 @@ from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Licences, Tenant
 from overstap.entrypoints import words
 from overstap.language import language
-from overstap.store.fleet import WorkerRecord
+from overstap.store.fleet import Standing, WorkerRecord
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
 from overstap.workflow.decide import Signal
@@ -57,6 +58,11 @@ def run_summary(stored: StoredRun) -> Json:
         "input": dict(run.input),
         "data": dict(run.data),
     }
+
+
+def listed(one: Listed) -> Json:
+    """A run as listings show it, with the place behind it."""
+    return {**run_summary(one.stored), "cursor": one.cursor}
 
 
 def run_whole(
@@ -168,10 +174,11 @@ def pair(given: Pair) -> Json:
     return {**shape, "closed": dict(given.closed)} if given.closed else shape
 
 
-def worker(record: WorkerRecord) -> Json:
-    """A worker's row."""
+def worker(record: WorkerRecord, standing: Standing) -> Json:
+    """A worker's row, and whether it lives."""
     return {
         **asdict(record),
+        "standing": str(standing),
         "started_at": moment(record.started_at),
         "heartbeat_at": moment(record.heartbeat_at),
         "stopped_at": moment(record.stopped_at),

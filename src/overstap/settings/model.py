@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from overstap.clock import format_duration, parse_duration
+from overstap.clock import format_duration, parse_duration, parse_moment
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = {
@@ -39,8 +39,22 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _moment(value: Any) -> Any:
+    return parse_moment(value) if isinstance(value, str) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _one_is_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
+Several = Annotated[tuple[str, ...], BeforeValidator(_one_is_several)]
 ShippedPath = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 CreditAnswers = Literal["limit", "never"]
 
@@ -87,12 +101,6 @@ class RulesSettings(_Section):
     def credit_threshold_cents(self) -> int:
         """The cost per month from which a credit check is needed, in cents."""
         return int(self.credit_threshold * 100)
-
-
-class OperatorSettings(_Section):
-    """What operators are shown."""
-
-    stuck_after: int = Field(default=5, ge=1)
 
 
 class ReplaySettings(_Section):
@@ -169,6 +177,31 @@ class EmbeddedSettings(_Section):
         return self.model_copy(update=override.model_dump(exclude_none=True)) if override else self
 
 
+class OperatorSettings(_Section):
+    """What operators see, and when."""
+
+    stuck_after: int = Field(default=5, ge=1)
+
+
+class SavedFilter(_Section):
+    """A filter of runs under a name; each field as in `domain.run_filter.RunFilter`, None leaves it open."""
+
+    state: Several | None = None
+    status: Several | None = None
+    tenant: str | None = Field(default=None, min_length=1)
+    plan: str | None = Field(default=None, min_length=1)
+    workflow: str | None = Field(default=None, min_length=1)
+    version: int | None = Field(default=None, ge=1)
+    stuck: bool | None = None
+    escalated: bool | None = None
+    overdue: bool | None = None
+    held: bool | None = None
+    error: str | None = Field(default=None, min_length=1)
+    older_than: Duration | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
 class LogSettings(_Section):
     """What is logged, and how it looks."""
 
@@ -195,9 +228,10 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
-    operators: OperatorSettings = OperatorSettings()
     replay: ReplaySettings = ReplaySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    operators: OperatorSettings = OperatorSettings()
+    filters: dict[str, SavedFilter] = Field(default_factory=dict)
     logs: LogSettings = LogSettings()
 
     @property

@@ -27,6 +27,7 @@ from overstap.store.rows import (
     to_run,
     to_signal,
 )
+from overstap.store.tally import fold_tally, tell_tally
 from overstap.workflow.decide import Signal
 
 _SCHEDULING = ("due_at", "claimed_by", "claim_until")
@@ -135,6 +136,7 @@ class Claims:
                 values |= {"b_due_at": due_at, "b_claimed_by": None, "b_claim_until": None}
             updates.append(values)
         connection.execute(_ADVANCE, updates)
+        tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
         if journal := [journal_values(entry) for item in settlements for entry in item.entries]:
             connection.execute(insert(JOURNAL), journal)
         if settled := [signal_id for item in settlements for signal_id in item.settled]:
@@ -148,6 +150,10 @@ class Claims:
     def release(self, claims: Iterable[Claim]) -> dict[str, str | None]:
         """Let runs go as they were last committed; answers the lost ones as `commit` does."""
         return self._end_at(claims, until=None)
+
+    def fold(self) -> None:
+        """Fold together what commits have counted; now and then, by any worker."""
+        fold_tally(self._database)
 
     def _end_at(self, claims: Iterable[Claim], until: datetime | None) -> dict[str, str | None]:
         claims = list(claims)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -37,7 +37,10 @@ class RunRow(SQLModel, table=True):
         Index("run_due", "due_at",
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
         Index("run_of_tenant", "tenant_id", "id"),
-        Index("run_in_state", "state", "id"),
+        # With what search looks at besides the order, so that it needs no row to leave a run out.
+        Index("run_in_bucket", "state", "status", "target_plan", "workflow", "version", "id", "deadline_at"),
+        Index("run_in_trouble", "id",
+              sqlite_where=text("error IS NOT NULL"), postgresql_where=text("error IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 70}},
     )  # fmt: skip
 
@@ -191,6 +194,24 @@ class WorkerRow(SQLModel, table=True):
     started_at: datetime = moment()
     heartbeat_at: datetime = moment()
     stopped_at: datetime | None = moment(nullable=True)
+    steps: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    rate: float = Field(default=0.0, sa_column=Column(Float, nullable=False, server_default="0"))
+
+
+class TallyRow(SQLModel, table=True):
+    """How many runs came to a bucket, less those that left it; the sum of its rows is how many there are."""
+
+    __tablename__ = "tally"
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    )
+    state: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    target_plan: str = Field(sa_type=Text)
+    workflow: str = Field(sa_type=Text)
+    version: int
+    delta: int
 
 
 class WorkflowRow(SQLModel, table=True):

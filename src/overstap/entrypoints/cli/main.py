@@ -19,11 +19,13 @@ from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    finding,
     licences,
     orders,
     portal,
     questions,
     rehearsal,
+    replay,
     runs,
     subscriptions,
     tasks,
@@ -71,6 +73,7 @@ def _show_version() -> None:
 
 questions.add_to(app)
 orders.add_to(app)
+finding.add_to(app)
 runs.add_to(app)
 tasks.add_to(app)
 tenants.add_to(app)
@@ -81,6 +84,7 @@ catalog.add_to(app)
 workflow.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
+replay.add_to(app)
 rehearsal.add_to(app)
 
 

@@ -1,4 +1,4 @@
-"""`overstap runs …`: look at runs, or follow one to its end."""
+"""`overstap runs …`: look at one run, or follow it to its end; `finding` lists them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 
 from overstap.app.tasks import Task
 from overstap.clock import format_duration
-from overstap.entrypoints import shapes, words
-from overstap.entrypoints.cli.face import Face, JsonFlag, command, find_tenant, run_id, whole
+from overstap.entrypoints import words
+from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id, whole
 from overstap.entrypoints.cli.watching import watch_run
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
@@ -21,44 +21,6 @@ from overstap.workflow.run import JournalEntry
 group = typer.Typer(help="Runs: each carries one plan change.", no_args_is_help=True)
 
 RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the run.")]
-
-_PAGE = 50
-_ALL = 1_000_000
-
-
-def list_(
-    face: Face,
-    state: Annotated[str | None, typer.Option(metavar="S", help="Only those in this state.")] = None,
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="Only those of this tenant, by id or name.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help=f"At most so many; {_PAGE}, and all with --json.")
-    ] = None,
-    before: Annotated[str | None, typer.Option(metavar="ID", help="Only those older than this run.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """List runs, the newest first."""
-    limit = limit or (_ALL if as_json else _PAGE)
-    older_than = None if before is None else run_id(before)
-    with face.app() as app:
-        tenant_id = None if tenant is None else find_tenant(app.service, tenant).id
-        found = app.service.runs(state=state, tenant_id=tenant_id, limit=limit, before=older_than)
-        tasks = {} if as_json else {stored.run.id: app.tasks.of(stored.run) for stored in found}
-        now = app.service.now()
-    if as_json:
-        face.json([shapes.run_summary(stored) for stored in found])
-        return
-    if not found:
-        face.tell("No such runs." if state or tenant or before else "No runs yet; `overstap submit` orders a change.")
-        return
-    table = words.table("run", "tenant", "change", "state", "progress", "waits for, or how it ended")
-    for stored in found:
-        run = stored.run
-        progress = f"{run.done}/{run.total}" if run.total else ""
-        waits = words.waits_for(run, now, tasks[run.id])
-        table.add_row(run.id, words.title(run), words.change(run), words.state(run.state), progress, waits)
-    face.print(table)
-    if len(found) == limit:
-        face.tell(f"There may be more: --before {found[-1].run.id}")
 
 
 def show(face: Face, run: RunArgument, as_json: JsonFlag = False) -> None:
@@ -146,7 +108,6 @@ def _pending(face: Face, pending: list[Signal]) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    command(group, "list")(list_)
     command(group, "show")(show)
     command(group, "watch")(watch)
     app.add_typer(group, name="runs")

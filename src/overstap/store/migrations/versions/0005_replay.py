@@ -9,7 +9,7 @@ from overstap.store.database import UtcDateTime
 from overstap.store.tables import JsonDocument
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
