@@ -25,7 +25,7 @@ from overstap.settings import Settings
 from overstap.steps import STEP_EVENTS
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
-from overstap.store.audit_time import Mark, span
+from overstap.store.audit_time import Mark, Marks
 from overstap.store.books import OPERATION, PURCHASE
 from overstap.store.database import Database
 from overstap.testing import Driver, sample_tenant
@@ -525,7 +525,7 @@ def test_an_admin_s_key_is_no_run_s_whatever_it_looks_like() -> None:
 
 def test_what_one_operation_began_was_not_over_then_whatever_another_clock_says() -> None:
     began, ended = Mark(LATER, "run:migrating:2:swap"), Mark(START, "next:migrating:2:swap")
-    licence = span(began.at, began.by, ended.at, ended.by)
+    licence = Marks().span(began.at, began.by, ended.at, ended.by)
 
     assert (True, False) == (licence.covers(began), licence.covers(ended))
 

@@ -11,7 +11,7 @@ from overstap.app.looking import Look
 from overstap.domain.change import Route
 from overstap.errors import BadInput, NotFound
 from overstap.language import language
-from overstap.workflow.run import fold
+from overstap.workflow.fold import fold
 from overstap.workflow.timeline import timeline
 
 if TYPE_CHECKING:

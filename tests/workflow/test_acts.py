@@ -14,8 +14,9 @@ from overstap.workflow import acts
 from overstap.workflow.decide import Decision, Signal, next_action, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.files import load_library
+from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Retry, Wait
-from overstap.workflow.run import Run, Status, apply
+from overstap.workflow.run import Run, Status
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LIBRARY = load_library(data_path("workflows"), STEP_EVENTS)

@@ -22,9 +22,10 @@ from overstap.workflow.decide import (
     submit,
 )
 from overstap.workflow.definition import Definition, RetryPolicy, load_definition
+from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
-from overstap.workflow.run import JournalEntry, Run, Status, fold
+from overstap.workflow.run import JournalEntry, Run, Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -21,7 +21,8 @@ from overstap.workflow.decide import Signal
 from overstap.workflow.difference import Change, difference
 from overstap.workflow.explain import Explanation, explain
 from overstap.workflow.files import Library
-from overstap.workflow.run import JournalEntry, Kind, Run, fold
+from overstap.workflow.fold import fold
+from overstap.workflow.run import JournalEntry, Kind, Run
 from overstap.workflow.timeline import Timeline, take_up, timeline
 
 MEASURED = 2000

@@ -14,7 +14,8 @@ from overstap.store.runs import StoredRun
 from overstap.workflow.breaches import Link, Tip, first_breach
 from overstap.workflow.chain import entry_record
 from overstap.workflow.files import Library
-from overstap.workflow.run import JournalEntry, Kind, fold
+from overstap.workflow.fold import fold
+from overstap.workflow.run import JournalEntry, Kind
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading raises where rows hold what was never written there."""

@@ -119,6 +119,20 @@ class RulesSettings(_Section):
         return int(self.credit_threshold * 100)
 
 
+class ReplaySettings(_Section):
+    """How replays are planned, approved and rehearsed (design §5)."""
+
+    valid_for: PositiveDuration = timedelta(hours=1)
+    approve_runs: int = Field(default=100, ge=0)
+    approve_amount: Decimal = Field(default=Decimal("10000.00"), ge=0, decimal_places=2)
+    rehearse_runs: int = Field(default=1000, ge=1)
+
+    @property
+    def approve_cents(self) -> int:
+        """The monthly cost of all changes together above which a second person approves, in cents."""
+        return int(self.approve_amount * 100)
+
+
 class TaskSettings(_Section):
     """How people are asked to do what the manual way needs of them."""
 
@@ -255,6 +269,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
+    replay: ReplaySettings = ReplaySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     operators: OperatorSettings = OperatorSettings()
     filters: dict[str, SavedFilter] = Field(default_factory=dict)

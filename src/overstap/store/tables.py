@@ -184,6 +184,42 @@ class CheckpointHeadRow(SQLModel, table=True):
     hash: str = Field(sa_type=Text)
 
 
+class ReplayPlanRow(SQLModel, table=True):
+    """One plan of a replay; what it says never changes, and who approved and ran it is written once (`replays.py`)."""
+
+    __tablename__ = "replay_plan"
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = moment()
+    actor: str = Field(sa_type=Text)
+    valid_until: datetime = moment()
+    options: dict[str, Any] = document()
+    digest: str = Field(sa_type=Text)
+    needs_approval: bool
+    approved_at: datetime | None = moment(nullable=True)
+    approved_by: str | None = Field(default=None, sa_type=Text)
+    approved_why: str | None = Field(default=None, sa_type=Text)
+    executed_at: datetime | None = moment(nullable=True)
+    executed_by: str | None = Field(default=None, sa_type=Text)
+    executed_why: str | None = Field(default=None, sa_type=Text)
+
+
+class ReplayItemRow(SQLModel, table=True):
+    """One run of a plan: the verdict on it, and once it was executed what was done with it."""
+
+    __tablename__ = "replay_item"
+    __table_args__ = (Index("replay_item_of_run", "run_id"),)
+
+    plan_id: str = Field(sa_type=Text, primary_key=True)
+    run_id: str = Field(sa_type=Text, primary_key=True)
+    run_seq: int
+    why: str | None = Field(default=None, sa_type=Text)
+    detail: dict[str, Any] = document()
+    skipped: str | None = Field(default=None, sa_type=Text)
+    replayed_seq: int | None = None
+    done_at: datetime | None = moment(nullable=True)
+
+
 class WorkerRow(SQLModel, table=True):
     """One worker process that runs or ran."""
 

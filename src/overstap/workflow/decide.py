@@ -13,9 +13,10 @@ from typing import Any
 
 from overstap.workflow.chain import BEGINNING, sealed
 from overstap.workflow.definition import Definition
+from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
-from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 
 @dataclass(frozen=True, slots=True)

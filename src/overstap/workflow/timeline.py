@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply
+from overstap.workflow.fold import apply
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 
 class Why(StrEnum):

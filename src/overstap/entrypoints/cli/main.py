@@ -29,6 +29,7 @@ from overstap.entrypoints.cli import (
     portal,
     questions,
     rehearsal,
+    replay,
     runs,
     subscriptions,
     tasks,
@@ -91,6 +92,7 @@ workflow.add_to(app)
 audit.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
+replay.add_to(app)
 rehearsal.add_to(app)
 
 

@@ -8,7 +8,7 @@ from alembic import op
 from overstap.store.database import UtcDateTime
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 _WAITING = sa.text("message_id IS NULL AND closed_at IS NULL")
 _UNSENT = sa.text("sent_at IS NULL")

@@ -1,10 +1,13 @@
-"""The only place where objects are wired."""
+"""The application: everything wired over one database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -19,17 +22,20 @@ from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
+from overstap.app.rehearsing import Rehearsals
+from overstap.app.replay_planning import Planner
+from overstap.app.replaying import Replays
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.worker import Worker
-from overstap.clock import Clock, ScaledClock, SystemClock
+from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
 from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import BadInput, NotFound, Refused
+from overstap.errors import BadInput, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -48,14 +54,13 @@ from overstap.store.ledger import DatabaseBooks
 from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
+from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
-from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
-
-__all__ = ["App", "DatabaseStatus", "database_status", "make_guard", "open_app", "upgrade_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +130,8 @@ class App:
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
+        planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
+        self.replays = Replays(PlanBook(database), self.search, planner, self.library, settings.replay, self.clock)
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
@@ -180,6 +187,16 @@ class App:
         """
         return TellingThread(self.teller, self.settings.worker.tick)
 
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """What plays plans of replays on a copy."""
+        return Rehearsals(
+            self.database,
+            self.provider,
+            lambda: _stage(self.settings, self.clock.now()),
+            most_runs=self.settings.replay.rehearse_runs,
+        )
+
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
         lost = partial(log.warning, "listener_lost")
@@ -223,6 +240,19 @@ class App:
         self.close()
 
 
+@contextmanager
+def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualClock]]:
+    """An application over an empty database that is gone afterwards; its time begins now, and its provider is well."""
+    with TemporaryDirectory(prefix="overstap-rehearsal-") as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'rehearsal.db'}")
+        upgrade_schema(database)
+        well = settings.embedded.model_copy(update={"faults": ()})
+        copied = settings.model_copy(update={"embedded": well})
+        clock = VirtualClock(now)
+        with App(copied, database, clock=clock) as app:
+            yield app, clock
+
+
 def _credit_window(library: Library) -> timedelta:
     """How long a credit check may take: as the newest workflow says (rules.md R34)."""
     newest = library.latest(WORKFLOWS[Route.WIZARD])
@@ -239,71 +269,3 @@ def make_guard(library: Library, settings: Settings) -> Guard:
     """What refuses from outside what a run locks, as its workflow file and the settings say."""
     whole = settings.rules.portal_lock == "portal"
     return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))
-
-
-def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:
-    """Open the database that the settings name, and wire everything over it.
-
-    Args:
-        upgrade: bring an older schema up to date.
-        speed: let the database's time run so many times as fast; for demos and rehearsals.
-        create: make a database that is missing or empty.
-
-    Raises:
-        NotFound: when there is no database, or an empty one (without `create`); nothing is made then.
-        Refused: when the schema is older (without `upgrade`) or newer than the code, or the tables are not ours.
-        DatabaseUnavailable: when the database does not answer.
-        BadInput: when a workflow file or the catalog cannot be used.
-    """
-    database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
-    try:
-        _make_ready(database, upgrade=upgrade, create=create)
-        if speed is not None:
-            Fleet(database).set_speed(speed, SystemClock().now())
-        return App(settings, database)
-    except BaseException:
-        database.close()
-        raise
-
-
-def _make_ready(database: Database, *, upgrade: bool, create: bool) -> None:
-    status = schema_status(database)
-    refuse_newer(status)
-    if status.state is SchemaState.EMPTY and not create:
-        raise _not_there(status.url)
-    if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
-        upgrade_schema(database)
-    elif status.state is SchemaState.OLDER:
-        raise Refused(
-            f"The database {status.url} has schema {status.revision} and this Overstap needs {status.head}. "
-            "Run `overstap db upgrade` (make a copy of the database first)."
-        )
-
-
-def _not_there(url: str) -> NotFound:
-    return NotFound(
-        f"There is no Overstap database at {url}. "
-        "`overstap db upgrade`, `overstap up` or `overstap tenants import` makes one; or name another with --database."
-    )
-
-
-def database_status(settings: Settings) -> DatabaseStatus:
-    """How the database's schema stands to the code."""
-    database = Database(settings.database_url)
-    try:
-        return schema_status(database)
-    finally:
-        database.close()
-
-
-def upgrade_database(settings: Settings) -> DatabaseStatus:
-    """Make or bring up to date the schema; answers as `database_status` does.
-
-    Raises:
-        Refused: when the database is newer than the code.
-    """
-    database = Database(settings.database_url)
-    try:
-        return upgrade_schema(database)
-    finally:
-        database.close()
