@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from overstap.workflow.decide import Signal, discard, expire, receive, settle, submit
 from overstap.workflow.outcome import Done, Progress, Retry, Stop, Wait
 from overstap.workflow.run import JournalEntry, Kind, Run
-from overstap.workflow.timeline import Timeline, Why, take_up, timeline
+from overstap.workflow.spells import Why
+from overstap.workflow.timeline import Timeline, take_up, timeline
 from random_journals import ORDER, Story, definitions, stories
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

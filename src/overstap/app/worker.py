@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 from ulid import ULID
 
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
-from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
+from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
@@ -35,13 +34,6 @@ from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
-
-
-class Wakeups(Protocol):
-    """Something that calls `wake` when runs become due, until it is closed."""
-
-    def close(self) -> None:
-        """Stop calling."""
 
 
 class Worker:

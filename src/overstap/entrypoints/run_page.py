@@ -15,7 +15,8 @@ from overstap.clock import format_duration
 from overstap.entrypoints import words
 from overstap.workflow.circumstances import Holder
 from overstap.workflow.run import Kind
-from overstap.workflow.timeline import Timeline, Waited, Why
+from overstap.workflow.spells import Waited, Why
+from overstap.workflow.timeline import Timeline
 
 _SHORT = timedelta(seconds=1)
 """What is shorter is no gap."""

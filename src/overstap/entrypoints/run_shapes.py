@@ -17,7 +17,8 @@ from overstap.workflow.circumstances import Holder
 from overstap.workflow.difference import ABSENT, Change
 from overstap.workflow.explain import QUESTIONS
 from overstap.workflow.run import JournalEntry
-from overstap.workflow.timeline import Attempts, Spell, Timeline, Visit, Waited
+from overstap.workflow.spells import Attempts, Spell, Visit, Waited
+from overstap.workflow.timeline import Timeline
 
 
 def run_whole(look: Look) -> Json:
