@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overstap.app.looking import Look
+from overstap.app.look import Look
 from overstap.domain.change import Route
 from overstap.errors import BadInput, NotFound
 from overstap.language import language

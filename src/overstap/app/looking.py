@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from overstap.app.explaining import in_its_domain
+from overstap.app.look import Compared, Explained, Look, SentSignal
 from overstap.app.operators import Operators
-from overstap.app.tasks import Task, Tasks
+from overstap.app.tasks import Tasks
 from overstap.clock import Clock
 from overstap.domain.tasks import ANSWERS
 from overstap.errors import BadInput, NotFound
@@ -18,8 +18,8 @@ from overstap.store.rows import EffectRecord
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.circumstances import Circumstances, Holder
 from overstap.workflow.decide import Signal
-from overstap.workflow.difference import Change, difference
-from overstap.workflow.explain import Explanation, explain
+from overstap.workflow.difference import difference
+from overstap.workflow.explain import explain
 from overstap.workflow.files import Library
 from overstap.workflow.fold import fold
 from overstap.workflow.run import JournalEntry, Kind, Run
@@ -32,78 +32,6 @@ _WAY = 10
 """So many states back it is looked for what sent a run another way."""
 _TURNS = frozenset({"error", "deadline", "reason"})
 _EVENTS = {**STEP_EVENTS, **dict.fromkeys(TASK_STEPS, frozenset())}  # the answers to a task come in as signals
-
-
-@dataclass(frozen=True, slots=True)
-class SentSignal:
-    """A signal that came in, and what became of it.
-
-    Attributes:
-        settled_at: when it was applied or dropped; None while it waits for its time.
-        applied: False for one that was dropped.
-    """
-
-    signal: Signal
-    settled_at: datetime | None = None
-    applied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A run with what belongs to it, as it is or as it was.
-
-    Attributes:
-        stored: how the run was then; of the past without what only scheduling needs.
-        at: the moment of the picture.
-        past: whether that moment is gone: nobody kept who held the run then.
-        journal: its last entries up to then.
-        effects: the last ones that were intended up to then.
-        effect_counts: how many effects have each status, over all of them; of the past over those shown.
-        signals: those that the entries counted in the timeline settled, and those that wait; the earliest first.
-        holder: who holds it.
-        task: what it asks of somebody.
-    """
-
-    stored: StoredRun
-    at: datetime
-    past: bool
-    journal: list[JournalEntry]
-    timeline: Timeline
-    effects: list[EffectRecord]
-    effect_counts: Mapping[str, int]
-    signals: list[SentSignal]
-    holder: Holder | None = None
-    task: Task | None = None
-
-    @property
-    def run(self) -> Run:
-        """The run itself."""
-        return self.stored.run
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A run and what there is to say about it."""
-
-    stored: StoredRun
-    at: datetime
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Two moments of a run.
-
-    Attributes:
-        first, last: the numbers of the entries after which they were; 0 before it existed.
-        entries: what came between, the last one included.
-    """
-
-    run_id: str
-    first: int
-    last: int
-    changes: tuple[Change, ...]
-    entries: list[JournalEntry]
 
 
 class Looking:

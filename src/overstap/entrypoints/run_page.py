@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from overstap.app.looking import Look, SentSignal
+from overstap.app.look import Look, SentSignal
 from overstap.clock import format_duration
 from overstap.entrypoints import words
 from overstap.workflow.circumstances import Holder

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from overstap.app.looking import Compared, Explained, Look, SentSignal
+from overstap.app.look import Compared, Explained, Look, SentSignal
 from overstap.entrypoints import words
 from overstap.entrypoints.shapes import Json, moment, run_summary
 from overstap.language import Language

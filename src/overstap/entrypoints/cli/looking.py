@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from overstap.app.looking import Look
+from overstap.app.look import Look
 from overstap.clock import parse_duration
 from overstap.entrypoints import run_shapes, words
 from overstap.entrypoints.cli.face import JSON_LAST, Face, JsonFlag, LocaleOption, command, run_id
