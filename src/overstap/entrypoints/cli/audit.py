@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -20,7 +20,7 @@ from rich.progress import Progress
 
 from overstap.app.auditing import AuditReport
 from overstap.app.head import Head
-from overstap.clock import parse_duration
+from overstap.clock import parse_duration, parse_moment
 from overstap.entrypoints import shapes
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
 from overstap.errors import BadInput
@@ -30,9 +30,6 @@ audits = typer.Typer(
 )
 
 
-_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class _Since:
     """A moment, or how long ago."""
@@ -40,18 +37,15 @@ class _Since:
     given: datetime | timedelta
 
     def moment(self, now: datetime) -> datetime:
-        if isinstance(self.given, datetime):
-            return self.given
-        return now - min(self.given, now - _EARLIEST)
+        return now - self.given if isinstance(self.given, timedelta) else self.given
 
 
 def _since(text: str) -> _Since:
-    with contextlib.suppress(ValueError, OverflowError):
+    with contextlib.suppress(ValueError):
         return _Since(parse_duration(text))
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return _Since(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
-    except (ValueError, OverflowError):
+        return _Since(parse_moment(text))
+    except ValueError:
         raise typer.BadParameter(
             f"{text!r} is neither a moment, such as 2026-03-01 or 2026-03-01T12:00:00Z, nor a duration, such as 7d"
         ) from None
