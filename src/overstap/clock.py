@@ -35,6 +35,21 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def parse_moment(text: str) -> datetime:
+    """Read a moment such as `2026-03-02`, `2026-03-02 12:30` or `2026-03-02T12:30:00+01:00`; the answer is in UTC.
+
+    Args:
+        text: ISO 8601; without a zone it is a moment in the zone of who reads it here.
+
+    Raises:
+        ValueError: when the text is anything else; the message shows the form.
+    """
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a moment; write it like 2026-03-02, or 2026-03-02T12:30:00+01:00") from None
+
+
 def format_duration(duration: timedelta) -> str:
     """Write a duration the way `parse_duration` reads it, with its two largest units."""
     rest = round(abs(duration.total_seconds()), 3)

@@ -25,7 +25,7 @@ from overstap.settings import Settings
 from overstap.steps import STEP_EVENTS
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
-from overstap.store.audit_time import Mark, span
+from overstap.store.audit_time import Mark, Marks
 from overstap.store.books import OPERATION, PURCHASE
 from overstap.store.database import Database
 from overstap.testing import Driver, sample_tenant
@@ -282,6 +282,11 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
         f"UPDATE embedded_assignment SET removed_by = NULL WHERE user_id = 'done-0' AND {OLD}"]),
     "a move of another moment": ("J7", "tenant back: a user was moved at", [
         "UPDATE embedded_move SET at = :later WHERE user_id = 'back-0'"]),
+    # the counters
+    "a run that is not counted": ("counters", "plan_change v1 to e3 in completed (ended): 1 runs, counted are 0", [
+        "DELETE FROM tally WHERE state = 'completed'"]),
+    "a run that is counted elsewhere": ("counters", "e3 in migrating (ended): 1 runs, counted are 0", [
+        "UPDATE run SET state = 'migrating' WHERE id = :done"]),
     # design
     "a version that is not known": ("design §3", "run {done}", ["UPDATE run SET version = 9 WHERE id = :done"]),
     "a version that changed": ("design §3", "run {done}: plan_change v1 has changed since it began", [
@@ -520,7 +525,7 @@ def test_an_admin_s_key_is_no_run_s_whatever_it_looks_like() -> None:
 
 def test_what_one_operation_began_was_not_over_then_whatever_another_clock_says() -> None:
     began, ended = Mark(LATER, "run:migrating:2:swap"), Mark(START, "next:migrating:2:swap")
-    licence = span(began.at, began.by, ended.at, ended.by)
+    licence = Marks().span(began.at, began.by, ended.at, ended.by)
 
     assert (True, False) == (licence.covers(began), licence.covers(ended))
 

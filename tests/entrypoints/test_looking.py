@@ -101,12 +101,14 @@ def test_a_listing_can_be_narrowed_down(look: Cli, run_id: str) -> None:
     assert [run_id] == [run["id"] for run in look("runs", "list", "--state", "completed", "--json").json]
     assert [] == look("runs", "list", "--state", "migrating", "--json").json
     assert [run_id] == [run["id"] for run in look("runs", "list", "--tenant", "Bakkerij De Vries", "--json").json]
-    assert [] == look("runs", "list", "--before", run_id, "--json").json
+    (listed,) = look("runs", "list", "--json").json
+    assert [] == look("runs", "list", "--cursor", listed["cursor"], "--json").json
 
 
 def test_every_listing_and_show_is_there_for_people_and_as_json(look: Cli, run_id: str) -> None:
     for command in (
         ["runs", "list"],
+        ["runs", "count"],
         ["runs", "show", run_id],
         ["tenants", "list"],
         ["tenants", "show", "Bakkerij De Vries"],

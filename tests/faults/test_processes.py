@@ -147,7 +147,8 @@ def test_a_worker_told_to_stop_finishes_its_steps_and_lets_the_rest_go(office: O
     service = opened.app.service
 
     def effects() -> list[Any]:
-        return [one for run in service.runs(limit=100) for one in service.effects(run.run.id)]
+        runs = [one.stored.run.id for one in opened.app.search.page(limit=100)]
+        return [one for run_id in runs for one in service.effects(run_id)]
 
     worker = opened.start_worker("--grace", "10s")
     wait_until(lambda: bool(effects()), "orders are under way")

@@ -14,8 +14,9 @@ from overstap.workflow import acts
 from overstap.workflow.decide import Decision, Signal, next_action, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.files import load_library
+from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Retry, Wait
-from overstap.workflow.run import Run, Status, apply
+from overstap.workflow.run import Run, Status
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LIBRARY = load_library(data_path("workflows"), STEP_EVENTS)
@@ -93,7 +94,7 @@ def test_a_released_run_goes_on_where_it_was() -> None:
 
     released = told(acts.release(PLAN_CHANGE, held, *WHO, NOON), held)
 
-    assert replace(run, seq=released.seq) == released
+    assert replace(run, seq=released.seq, head=released.head) == released
 
 
 @pytest.mark.parametrize("status", [Status.RETRYING, Status.STUCK, Status.WAITING])
@@ -133,7 +134,7 @@ def test_a_deadline_can_be_moved_to_a_later_moment(later: timedelta | datetime) 
     after = told(acts.extend(PLAN_CHANGE, run, later, *WHO, NOON), run)
 
     assert NOON + timedelta(hours=3) == after.deadline_at
-    assert replace(run, deadline_at=after.deadline_at, seq=after.seq) == after
+    assert replace(run, deadline_at=after.deadline_at, seq=after.seq, head=after.head) == after
 
 
 @pytest.mark.rule("R34")

@@ -14,11 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overstap.workflow.breaches import Breach, Link, Tip, What, first_breach
-from overstap.workflow.chain import BEGINNING, canonical, entry_record, link, seal
+from overstap.workflow.chain import BEGINNING, canonical, entry_record, link
 from overstap.workflow.run import JournalEntry, Kind
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ENTRY = JournalEntry("R1", 4, NOON, Kind.WAIT, "late", "a", "b", "walk", "operator:ada", {"why": "é", "n": 1.0})
+
+
+def hashed(entry: JournalEntry, previous: str = BEGINNING) -> str:
+    return link(previous, entry_record(entry))
 
 
 def chain(length: int) -> list[Link]:
@@ -60,7 +64,7 @@ def test_a_hash_is_sha_256_over_the_hash_before_it_and_plain_json() -> None:
     )
 
     assert told == canonical(entry_record(ENTRY)).decode()
-    assert sha256(("ab" * 32 + told).encode()).hexdigest() == seal("ab" * 32, ENTRY).hash
+    assert sha256(("ab" * 32 + told).encode()).hexdigest() == hashed(ENTRY, "ab" * 32)
 
 
 @pytest.mark.parametrize(
@@ -72,17 +76,17 @@ def test_a_hash_is_sha_256_over_the_hash_before_it_and_plain_json() -> None:
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
 def test_each_part_of_an_entry_counts(change: dict[str, Any]) -> None:
-    assert seal("", ENTRY).hash != seal("", replace(ENTRY, **change)).hash
+    assert hashed(ENTRY) != hashed(replace(ENTRY, **change))
 
 
 def test_the_hash_before_it_counts() -> None:
-    assert seal("0" * 64, ENTRY).hash != seal("1" * 64, ENTRY).hash
+    assert hashed(ENTRY, "0" * 64) != hashed(ENTRY, "1" * 64)
 
 
 def test_a_moment_counts_and_not_its_time_zone() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-3)))
 
-    assert seal("", ENTRY).hash == seal("", replace(ENTRY, at=elsewhere)).hash
+    assert hashed(ENTRY) == hashed(replace(ENTRY, at=elsewhere))
 
 
 @pytest.mark.parametrize(
@@ -90,14 +94,41 @@ def test_a_moment_counts_and_not_its_time_zone() -> None:
     [(1e16, 10**16), (-0.0, 0), (1.2345678901234568e18, 1234567890123456800), (1e20, 1e20), (2.5, 2.5), (True, True)],
 )
 def test_a_number_is_told_as_any_database_gives_it_back(given: float, comes_back: float) -> None:
-    assert canonical({"n": [given]}) == canonical({"n": [comes_back]})
+    assert canonical({"at": NOON, "data": [given]}) == canonical({"at": NOON, "data": [comes_back]})
 
 
-@given(st.recursive(st.floats() | st.integers(-(2**63), 2**64 - 1) | st.booleans() | st.none(), st.lists))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    FLOATS | st.integers(-(2**63), 2**64 - 1) | st.booleans() | st.none() | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+)
+
+
+@given(VALUES)
 def test_the_canonical_form_read_and_told_again_is_the_same(value: Any) -> None:
-    once = canonical({"value": value})
+    once = canonical({"at": NOON, "data": value})
 
-    assert once == canonical(json.loads(once))
+    assert once == canonical({**json.loads(once), "at": NOON})
+
+
+@given(st.lists(FLOATS.filter(lambda value: not value.is_integer()) | st.integers(-(2**63), 2**64 - 1) | TEXTS), TEXTS)
+def test_the_canonical_form_is_what_plain_python_writes_but_for_whole_floats(values: list[Any], key: str) -> None:
+    record = {"at": "2026-03-02T12:00:00.000000+00:00", "data": {f"_{key}": values, "é": {"z": values, "a": 1}}}
+    plain = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    assert plain == canonical({**record, "at": NOON}).decode()
+
+
+@pytest.mark.parametrize("value", [1e16, 4.0, 0.0, 2.5e300, 1e-7, 0.1, 123456789.25])
+def test_a_float_is_told_alike_wherever_it_stands(value: float) -> None:
+    alone = canonical({"at": NOON, "data": value})
+    other = canonical({"at": NOON, "data": 0})
+
+    told = alone.decode().removeprefix(other.decode().rpartition("0}")[0]).removesuffix("}")
+
+    assert f'{told},"x",{told}' in canonical({"at": NOON, "data": [value, "x", value]}).decode()
+    assert f'"k":{told}' in canonical({"at": NOON, "data": {"k": value, "l": []}}).decode()
 
 
 def test_a_whole_chain_holds() -> None:

@@ -17,8 +17,9 @@ from overstap.errors import BadInput
 from overstap.steps import STEP_EVENTS
 from overstap.workflow.decide import next_action, submit
 from overstap.workflow.definition import Definition, load_definition
+from overstap.workflow.fold import apply, fold
 from overstap.workflow.mapping import Place, read_mapping
-from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply, fold
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 from overstap.workflow.versions import Around, Judgement, Verdict, judge, migrate
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

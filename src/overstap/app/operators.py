@@ -12,12 +12,14 @@ from overstap.store.acts import Acts
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import StoredRun
 from overstap.workflow import acts
-from overstap.workflow.decide import Decision
+from overstap.workflow.decide import Decision, awaits_sometime
 from overstap.workflow.definition import Definition
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Step
 from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.run import Run
+
+_ANSWERS = {"approve": "credit_approved", "decline": "credit_declined"}
 
 Decide = Callable[[Definition, Run, str, str, datetime], Decision]
 
@@ -134,9 +136,24 @@ class Operators:
         """The pauses in force, the oldest first."""
         return self._pauses.all()
 
-    def possible(self, run: Run) -> list[str]:
-        """The acts that a run allows as it is."""
-        return acts.possible(self._library.get(run.workflow, run.version), run)
+    def pauses_of(self, run: Run) -> list[Pause]:
+        """The pauses that keep the present step of a run from being started."""
+        steps = self._library.get(run.workflow, run.version).states[run.state].steps
+        step = self._steps[steps[run.step]] if run.step < len(steps) else None
+        return [pause for pause in self.pauses() if step is not None and pause.stops(run, step)]
+
+    def possible(self, stored: StoredRun) -> list[str]:
+        """The acts that a run allows as it is, by the names of their commands."""
+        run = stored.run
+        definition = self._library.get(run.workflow, run.version)
+        awaited = definition.states[run.state].signals
+        cancellable = awaits_sometime(definition, run.state, "cancel")
+        return [
+            *acts.possible(definition, run),
+            *(name for name, event in _ANSWERS.items() if event in awaited),
+            *(["cancel"] if cancellable else []),
+            *(["takeover"] if stored.claimed_by is not None else []),
+        ]
 
     def _act(self, run_id: str, reason: str, actor: str, decide: Decide, *, idle: bool = False) -> StoredRun:
         why = one_line(reason, "The reason")

@@ -141,19 +141,6 @@ class Service:
         """
         return self._runs.get(run_id)
 
-    def runs(
-        self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None
-    ) -> list[StoredRun]:
-        """Runs, the newest first.
-
-        Raises:
-            BadInput: when no workflow has such a state.
-        """
-        states = {name for definition in self._library.all() for name in definition.states}
-        if state is not None and state not in states:
-            raise BadInput(f"No workflow has a state {state!r}; states are {', '.join(sorted(states))}.")
-        return self._runs.page(state=state, tenant_id=tenant_id, limit=limit, before=before)
-
     def journal(self, run_id: str) -> list[JournalEntry]:
         """The whole journal of a run."""
         return self._runs.journal(run_id)

@@ -14,7 +14,8 @@ from overstap.store.runs import StoredRun
 from overstap.workflow.breaches import Link, Tip, first_breach
 from overstap.workflow.chain import entry_record
 from overstap.workflow.files import Library
-from overstap.workflow.run import JournalEntry, Kind, fold
+from overstap.workflow.fold import fold
+from overstap.workflow.run import JournalEntry, Kind
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading raises where rows hold what was never written there."""
@@ -111,6 +112,7 @@ class Verifier:
             (Check("J7", "An idempotency key causes one effect, and what was confirmed was done"),
              self._books.effects),
             (Check("design §4", "Every journal entry, effect and signal belongs to a run"), self._audit.orphans),
+            (Check("counters", "The counters of runs are how many there are"), self._audit.tally),
         ]  # fmt: skip
         for check, look in looks:
             _gather(check, look)

@@ -170,6 +170,8 @@ def _act(entry: JournalEntry) -> str:
     match entry.kind:
         case Kind.EXTENDED:
             return f"deadline moved to {when(datetime.fromisoformat(entry.data['deadline_at']))}"
+        case Kind.REPLAYED:
+            return f"replayed from {entry.to_state or entry.from_state}/{entry.step}"
         case Kind.TAKEN_OVER:
             return f"taken away from {entry.data['held_by']}"
         case Kind.MIGRATED:

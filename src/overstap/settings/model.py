@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from overstap.clock import format_duration, parse_duration
+from overstap.clock import format_duration, parse_duration, parse_moment
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = {
@@ -39,8 +40,37 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _moment(value: Any) -> Any:
+    return parse_moment(value) if isinstance(value, str) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _one_is_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _urls(value: Any) -> Any:
+    # Said here and not by pydantic, which would show what it found: the URLs have passwords in them.
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | SecretStr) and one for one in value):
+        raise ValueError('write a list of URLs, like ["mailto://…", "slack://…"]')
+    return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # each is raised for some of the names that are none
+        raise ValueError(f"{name!r} is no time zone; write one like UTC or Europe/Amsterdam") from None
+    return name
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
+Several = Annotated[tuple[str, ...], BeforeValidator(_one_is_several)]
 ShippedPath = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 CreditAnswers = Literal["limit", "never"]
 
@@ -87,6 +117,20 @@ class RulesSettings(_Section):
     def credit_threshold_cents(self) -> int:
         """The cost per month from which a credit check is needed, in cents."""
         return int(self.credit_threshold * 100)
+
+
+class ReplaySettings(_Section):
+    """How replays are planned, approved and rehearsed (design §5)."""
+
+    valid_for: PositiveDuration = timedelta(hours=1)
+    approve_runs: int = Field(default=100, ge=0)
+    approve_amount: Decimal = Field(default=Decimal("10000.00"), ge=0, decimal_places=2)
+    rehearse_runs: int = Field(default=1000, ge=1)
+
+    @property
+    def approve_cents(self) -> int:
+        """The monthly cost of all changes together above which a second person approves, in cents."""
+        return int(self.approve_amount * 100)
 
 
 class TaskSettings(_Section):
@@ -149,6 +193,56 @@ class EmbeddedSettings(_Section):
         return self.model_copy(update=override.model_dump(exclude_none=True)) if override else self
 
 
+class OperatorSettings(_Section):
+    """What operators are shown and told.
+
+    Attributes:
+        stuck_after: failed tries in a row of a step from which its run counts as stuck.
+    """
+
+    stuck_after: int = Field(default=5, ge=1)
+
+
+class SavedFilter(_Section):
+    """A filter of runs under a name; each field as in `domain.run_filter.RunFilter`, None leaves it open."""
+
+    state: Several | None = None
+    status: Several | None = None
+    tenant: str | None = Field(default=None, min_length=1)
+    plan: str | None = Field(default=None, min_length=1)
+    workflow: str | None = Field(default=None, min_length=1)
+    version: int | None = Field(default=None, ge=1)
+    stuck: bool | None = None
+    escalated: bool | None = None
+    overdue: bool | None = None
+    held: bool | None = None
+    error: str | None = Field(default=None, min_length=1)
+    older_than: Duration | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class NotificationSettings(_Section):
+    """Who is told of what needs an operator, and how often; durations are machine time.
+
+    Attributes:
+        urls: Apprise URLs; they may hold passwords and are never shown.
+        interval: at most one message of each topic within it.
+        max_age: what happened while no worker had a URL is told only when it is younger.
+    """
+
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_urls)] = ()
+    interval: Duration = timedelta(minutes=5)
+    locale: Literal["en", "nl"] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    max_age: PositiveDuration = timedelta(days=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are told in."""
+        return ZoneInfo(self.timezone)
+
+
 class LogSettings(_Section):
     """What is logged, and how it looks."""
 
@@ -175,7 +269,11 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
+    replay: ReplaySettings = ReplaySettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
+    operators: OperatorSettings = OperatorSettings()
+    filters: dict[str, SavedFilter] = Field(default_factory=dict)
+    notifications: NotificationSettings = NotificationSettings()
     logs: LogSettings = LogSettings()
 
     @property

@@ -10,6 +10,7 @@ from overstap.errors import NotFound
 from overstap.store.database import Database, UtcDateTime
 from overstap.store.rows import JOURNAL, RUN, SIGNAL, changing_values, journal_values, to_signal
 from overstap.store.runs import STORED, StoredRun, to_stored
+from overstap.store.tally import tell_tally
 from overstap.store.wakeup import notify
 from overstap.workflow.decide import Decision, discard
 
@@ -65,6 +66,9 @@ def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
     A run leaves the hands of its worker: the claim is gone, so that what the worker was doing is dropped at its commit
     (`ClaimLost`), and effects that it began are looked up before they are repeated.
     """
+    after = {decision.run.id: decision.run for decision in decisions}
+    before = hold_runs(connection, after)
+    tell_tally(connection, ((before[run_id].run, run) for run_id, run in after.items()))
     for decision in decisions:
         run = decision.run
         # A signal that waits in the inbox must not wait for the run's own time.

@@ -13,8 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from overstap.store.database import Database
+from overstap.store.narrowing import RUN_BUCKET
 from overstap.store.rows import EFFECT, JOURNAL, RUN, SIGNAL, to_entry
 from overstap.store.runs import STORED, StoredRun, to_stored
+from overstap.store.tally import BUCKET, TALLY, Bucket
 from overstap.workflow.run import JournalEntry
 
 _PAGE = 500
@@ -66,6 +68,19 @@ class Audit:
             rows = connection.execute(query).all()
         for row in rows:
             yield None if row.runs == 1 else f"tenant {row.tenant_id} has {row.runs} active runs"
+
+    def tally(self) -> Iterator[str | None]:
+        """The counters of runs are how many there are."""
+        there = select(*RUN_BUCKET.values(), func.count().label("runs")).group_by(*RUN_BUCKET.values())
+        counters = select(*BUCKET, func.sum(TALLY.c.delta).label("runs")).group_by(*BUCKET)
+        with self._database.snapshot() as connection:
+            runs, told = (
+                {Bucket(*row[:-1]): row.runs for row in connection.execute(query)} for query in (there, counters)
+            )
+        for bucket in sorted(runs.keys() | told.keys()):
+            number, counter = runs.get(bucket, 0), told.get(bucket, 0)
+            place = f"{bucket.workflow} v{bucket.version} to {bucket.target_plan} in {bucket.state} ({bucket.status})"
+            yield None if number == counter else f"{place}: {number} runs, counted are {counter}"
 
     def orphans(self) -> Iterator[str | None]:
         """Nothing without its run; no signal pending at an ended one."""

@@ -17,7 +17,7 @@ from overstap.domain.books import IMPORT, OUTSIDE, from_outside
 from overstap.domain.locks import LOCK_OF_OPERATION, LocksOf
 from overstap.store.audit_closing import Held, Subscriptions, order_as_it_ended
 from overstap.store.audit_outside import done_while_locked
-from overstap.store.audit_time import Mark, Span, span
+from overstap.store.audit_time import Mark, Marks, Span
 from overstap.store.books import ASSIGNMENT, BILLING, MOVE, OPERATION, ORDER, PURCHASE
 from overstap.store.database import Database
 from overstap.store.rows import EFFECT, RUN
@@ -33,8 +33,9 @@ class BooksAudit:
         """Never both billings on; from the end on only the one that belongs there (rules.md J1)."""
         billed: dict[Held, list[Span]] = defaultdict(list)
         with self._database.snapshot() as connection:
+            marks = Marks.read(connection)
             for row in connection.execute(select(BILLING).order_by(BILLING.c.id)):
-                one = span(row.started_at, row.started_by, row.ended_at, row.ended_by)
+                one = marks.span(row.started_at, row.started_by, row.ended_at, row.ended_by)
                 billed[row.tenant_id, row.subscription_id].append(one)
             orders = _orders(connection)
             restored = select(OPERATION.c.key).where(OPERATION.c.operation == "restore_billing")
@@ -50,14 +51,15 @@ class BooksAudit:
             yield f"run {order.reference}: both subscriptions are billed at {both}" if both else None
             if order.ended_at is None:
                 continue
-            end = Mark(order.ended_at, f"{order.reference}:{order.state}:{order.visit}:end")
+            end = marks.mark(order.ended_at, f"{order.reference}:{order.state}:{order.visit}:end")
             name = f"run {order.reference} is {order.state}:"
             right, wrong, right_id, wrong_id = old, new, source, target
             if order.state == "completed":
                 right, wrong, right_id, wrong_id = new, old, target, source
             still = any(not _ended(wrong[i:], end) for i in range(len(wrong)))
             yield f"{name} {wrong_id[1]} is still billed after its end" if still else None
-            if order.state == "completed" or order.reference in restorers or _was_billed(order, old):
+            placing = marks.mark(order.placed_at, order.key)
+            if order.state == "completed" or order.reference in restorers or _was_billed(placing, old):
                 others = sourced[right_id] - {order.reference}
                 yield _stays_billed(f"{name} {right_id[1]}", right, end, others)
 
@@ -69,12 +71,13 @@ class BooksAudit:
             orders = {order.reference: order for order in _orders(connection)}
             seats = {(row.tenant_id, row.id): row.seats for row in connection.execute(select(PURCHASE))}
             rows = connection.execute(held.order_by(ASSIGNMENT.c.tenant_id, ASSIGNMENT.c.user_id)).all()
+            marks = Marks.read(connection)
         for order in orders.values():
             yield _seats(order, seats)
         for (tenant_id, user_id), own in groupby(rows, key=lambda row: (row.tenant_id, row.user_id)):
             spans: dict[str, list[Span]] = defaultdict(list)
             for row in own:
-                one = span(row.assigned_at, row.assigned_by, row.removed_at, row.removed_by)
+                one = marks.span(row.assigned_at, row.assigned_by, row.removed_at, row.removed_by)
                 spans[row.subscription_id].append(one)
             for subscription_id, licences in spans.items():
                 lost = [one.end for one in licences if one.end is not None and not from_outside(one.end.by)]
@@ -159,9 +162,8 @@ def _both_on(old: Sequence[Span], new: Sequence[Span]) -> datetime | None:
     return None
 
 
-def _was_billed(order: Row[Any], old: Sequence[Span]) -> bool:
-    placing = Mark(order.placed_at, order.key)
-    return any(one.covers(placing) or (one.end is not None and one.end.by == order.key) for one in old)
+def _was_billed(placing: Mark, old: Sequence[Span]) -> bool:
+    return any(one.covers(placing) or (one.end is not None and one.end.by == placing.by) for one in old)
 
 
 def _stays_billed(name: str, spans: Sequence[Span], end: Mark, others: set[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, func, select
 
 from overstap.domain.books import from_outside
-from overstap.store.audit_time import Mark
+from overstap.store.audit_time import Mark, Marks
 from overstap.store.books import ASSIGNMENT, MOVE, OPERATION, ORDER, PURCHASE, RESIDENCE, TENANT
 
 Held = tuple[str, str]
@@ -43,13 +43,14 @@ class Subscriptions:
         bought_away = select(ORDER.c.tenant_id, ORDER.c.source_subscription_id).where(ORDER.c.completed_at.is_not(None))
         self._left = {(row[0], row[1]) for row in connection.execute(bought_away)}
         closings = select(OPERATION.c.key, OPERATION.c.at).where(OPERATION.c.operation == "close_subscription")
-        self._closings: dict[str, list[Mark]] = _by_run(connection.execute(closings).all())
+        marks = Marks.read(connection)
+        self._closings: dict[str, list[Mark]] = _by_run(marks, connection.execute(closings).all())
         asked = select(OPERATION).where(OPERATION.c.operation == "cancel_subscription")
         self._cancelled = {(one.tenant_id, one.response["subscription_id"]): one for one in connection.execute(asked)}
         moves = select(MOVE.c.key, func.max(MOVE.c.at).label("at")).group_by(MOVE.c.key)
         swaps = select(ASSIGNMENT.c.assigned_by.label("key"), func.max(ASSIGNMENT.c.assigned_at).label("at"))
         swaps = swaps.group_by(ASSIGNMENT.c.assigned_by)
-        self._moved = _by_run([*connection.execute(moves), *connection.execute(swaps)])
+        self._moved = _by_run(marks, [*connection.execute(moves), *connection.execute(swaps)])
 
     def look(self, order: Row[Any]) -> Iterator[str | None]:
         """What of an order's two subscriptions is not as its state asks for."""
@@ -108,9 +109,9 @@ def _places(connection: Connection, table: Table, *conditions: Any) -> set[Held]
     return {(row[0], row[1]) for row in connection.execute(query)}
 
 
-def _by_run(rows: Sequence[Any]) -> dict[str, list[Mark]]:
-    marks: dict[str, list[Mark]] = defaultdict(list)
+def _by_run(marks: Marks, rows: Sequence[Any]) -> dict[str, list[Mark]]:
+    by_run: dict[str, list[Mark]] = defaultdict(list)
     for row in rows:
-        mark = Mark(row.at, row.key)
-        marks[mark.run or ""].append(mark)
-    return marks
+        mark = marks.mark(row.at, row.key)
+        by_run[mark.run or ""].append(mark)
+    return by_run

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import Connection, select
+
 from overstap.domain.books import from_outside
+from overstap.store.rows import JOURNAL
+from overstap.workflow.run import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +19,12 @@ class Mark:
 
     Attributes:
         by: an idempotency key `run:state:visit:step[:chunk]`, a cause from outside, or None where nothing is known.
+        rewound: its run was put back to an earlier visit, so that the visits do not tell the order of time any more.
     """
 
     at: datetime
     by: str | None
+    rewound: bool = False
 
     @property
     def run(self) -> str | None:
@@ -28,10 +35,10 @@ class Mark:
     def precedes(self, other: Mark) -> bool:
         """Whether it came before the other, or at the same moment.
 
-        One run's changes follow the order of its visits, and only inside one visit the clocks.
+        One run's changes follow the order of its visits; only inside one visit, or where it was rewound, the clocks.
         """
         mine, theirs = self._place(), other._place()
-        if mine and theirs and mine[0] == theirs[0] and mine[1] != theirs[1]:
+        if mine and theirs and mine[0] == theirs[0] and mine[1] != theirs[1] and not self.rewound:
             return mine[1] < theirs[1]
         return self.at <= other.at
 
@@ -58,6 +65,27 @@ class Span:
         return self.end is not None and self.end.precedes(mark)
 
 
-def span(start: datetime, started_by: str | None, end: datetime | None, ended_by: str | None) -> Span:
-    """The span that a row of the books tells."""
-    return Span(Mark(start, started_by), None if end is None else Mark(end, ended_by))
+class Marks:
+    """Makes marks of what the rows of the books tell.
+
+    Args:
+        rewound: the runs that were put back to an earlier visit.
+    """
+
+    def __init__(self, rewound: Collection[str] = ()) -> None:
+        self._rewound = rewound
+
+    @classmethod
+    def read(cls, connection: Connection) -> Marks:
+        """For the runs of a database."""
+        back = (JOURNAL.c.kind == Kind.REPLAYED.value) & JOURNAL.c.to_state.is_not(None)
+        return cls(set(connection.execute(select(JOURNAL.c.run_id).where(back).distinct()).scalars()))
+
+    def mark(self, at: datetime, by: str | None) -> Mark:
+        """The mark of one change."""
+        mark = Mark(at, by)
+        return replace(mark, rewound=True) if mark.run in self._rewound else mark
+
+    def span(self, start: datetime, started_by: str | None, end: datetime | None, ended_by: str | None) -> Span:
+        """The span that a row tells."""
+        return Span(self.mark(start, started_by), None if end is None else self.mark(end, ended_by))

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, u
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
+from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
 from overstap.store.rows import (
     CHANGING_COLUMNS,
@@ -27,6 +28,7 @@ from overstap.store.rows import (
     to_run,
     to_signal,
 )
+from overstap.store.tally import fold_tally, tell_tally
 from overstap.workflow.decide import Signal
 
 _SCHEDULING = ("due_at", "claimed_by", "claim_until")
@@ -135,8 +137,10 @@ class Claims:
                 values |= {"b_due_at": due_at, "b_claimed_by": None, "b_claim_until": None}
             updates.append(values)
         connection.execute(_ADVANCE, updates)
+        tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
         if journal := [journal_values(entry) for item in settlements for entry in item.entries]:
             connection.execute(insert(JOURNAL), journal)
+        record_notices(connection, (notice for item in settlements for notice in item.notices))
         if settled := [signal_id for item in settlements for signal_id in item.settled]:
             connection.execute(update(SIGNAL).where(SIGNAL.c.id.in_(settled)).values(settled_at=now))
         settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
@@ -148,6 +152,10 @@ class Claims:
     def release(self, claims: Iterable[Claim]) -> dict[str, str | None]:
         """Let runs go as they were last committed; answers the lost ones as `commit` does."""
         return self._end_at(claims, until=None)
+
+    def fold(self) -> None:
+        """Fold together what commits have counted; now and then, by any worker."""
+        fold_tally(self._database)
 
     def _end_at(self, claims: Iterable[Claim], until: datetime | None) -> dict[str, str | None]:
         claims = list(claims)

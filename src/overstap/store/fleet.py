@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, Table, func, insert, select, update
@@ -18,9 +19,23 @@ CLOCK: Table = ClockRow.__table__  # type: ignore[attr-defined]
 WORKFLOW: Table = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 
+class Standing(StrEnum):
+    """Whether a worker lives, as far as the database can tell."""
+
+    ALIVE = "alive"
+    LATE = "late"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """A worker process as its row tells it."""
+    """A worker process as its row tells it.
+
+    Attributes:
+        held: claims that it holds.
+        steps: how many it had done at its last heartbeat.
+        rate: steps per second of the machine's time, over the minute before its last heartbeat.
+    """
 
     id: str
     host: str
@@ -29,7 +44,19 @@ class WorkerRecord:
     started_at: datetime
     heartbeat_at: datetime
     stopped_at: datetime | None
+    steps: int
+    rate: float
     held: int
+
+    def standing(self, now: datetime, late_after: timedelta) -> Standing:
+        """Whether it lives.
+
+        Args:
+            late_after: without a heartbeat for longer it is late: frozen, dead, or cut off from the database.
+        """
+        if self.stopped_at is not None:
+            return Standing.STOPPED
+        return Standing.LATE if now - self.heartbeat_at > late_after else Standing.ALIVE
 
 
 class Fleet:
@@ -44,15 +71,17 @@ class Fleet:
         with self._database.write() as connection:
             connection.execute(insert(WORKER), values)
 
-    def heartbeat(self, worker_id: str, now: datetime) -> None:
-        """Say that a worker is alive."""
-        with self._database.write() as connection:
-            connection.execute(update(WORKER).where(WORKER.c.id == worker_id).values(heartbeat_at=now))
+    def heartbeat(self, worker_id: str, now: datetime, steps: int, rate: float) -> None:
+        """Say that a worker is alive, and what it does; see `WorkerRecord`."""
+        self._tell(worker_id, heartbeat_at=now, steps=steps, rate=rate)
 
-    def stopped(self, worker_id: str, now: datetime) -> None:
+    def stopped(self, worker_id: str, now: datetime, *, steps: int) -> None:
         """Say that a worker has ended in order."""
+        self._tell(worker_id, heartbeat_at=now, stopped_at=now, steps=steps, rate=0.0)
+
+    def _tell(self, worker_id: str, **values: Any) -> None:
         with self._database.write() as connection:
-            connection.execute(update(WORKER).where(WORKER.c.id == worker_id).values(heartbeat_at=now, stopped_at=now))
+            connection.execute(update(WORKER).where(WORKER.c.id == worker_id).values(values))
 
     def workers(self) -> list[WorkerRecord]:
         """All workers that ever ran here, the newest first, with the claims they hold."""

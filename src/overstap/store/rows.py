@@ -41,6 +41,7 @@ class EffectRecord:
         status: `intended`, `confirmed`, `unknown` or `refused`.
         request: what the provider is asked, the same at every repeat.
         fresh: recorded just now, so that no call can have gone out before.
+        settled_at: when it last turned out one way or the other; None while it is under way.
     """
 
     key: str
@@ -52,6 +53,7 @@ class EffectRecord:
     error: str | None
     at: datetime
     fresh: bool = False
+    settled_at: datetime | None = None
 
 
 def to_run(row: Row[Any]) -> Run:
@@ -123,4 +125,5 @@ def to_effect(row: Row[Any]) -> EffectRecord:
         response=row.response,
         error=row.error,
         at=row.at,
+        settled_at=row.settled_at,
     )

@@ -1,4 +1,4 @@
-"""Submitting runs, signalling them, and looking at them, one or a page at a time."""
+"""Submitting runs, signalling them, and looking at one; `search` finds many."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from overstap.store.rows import (
     to_run,
     to_signal,
 )
+from overstap.store.tally import tell_tally
 from overstap.store.wakeup import notify
 from overstap.workflow.decide import Decision, Signal
 from overstap.workflow.run import JournalEntry, Run
@@ -129,6 +130,7 @@ class Runs:
                     hold_tenant(connection, run.tenant_id)
                     connection.execute(insert(RUN), values)
                     connection.execute(insert(JOURNAL), journal_values(decision.entry))
+                    tell_tally(connection, [(None, run)])
                     notify(connection)
             except IntegrityError:
                 self._explain(run, key)  # else the rival has ended meanwhile: there is room now
@@ -169,24 +171,6 @@ class Runs:
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return None if row is None else to_active(row)
-
-    def page(
-        self, *, state: str | None = None, tenant_id: str | None = None, limit: int = 50, before: str | None = None
-    ) -> list[StoredRun]:
-        """Runs, the newest first.
-
-        Args:
-            before: only those older than the run with this id.
-        """
-        query = select(*STORED).order_by(RUN.c.id.desc()).limit(limit)
-        if state is not None:
-            query = query.where(RUN.c.state == state)
-        if tenant_id is not None:
-            query = query.where(RUN.c.tenant_id == tenant_id)
-        if before is not None:
-            query = query.where(RUN.c.id < before)
-        with self._database.read() as connection:
-            return [to_stored(row) for row in connection.execute(query)]
 
     def all_ids(self) -> list[str]:
         """The ids of all runs, the oldest first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -42,7 +42,12 @@ class RunRow(SQLModel, table=True):
         Index("run_due", "due_at",
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
         Index("run_of_tenant", "tenant_id", "id"),
-        Index("run_in_state", "state", "id"),
+        # With what search looks at besides the order, so that it needs no row to leave a run out.
+        Index("run_in_bucket", "state", "status", "target_plan", "workflow", "version", "id", "deadline_at"),
+        Index("run_held", "id",
+              sqlite_where=text("held IS NOT NULL"), postgresql_where=text("held IS NOT NULL")),
+        Index("run_in_trouble", "id",
+              sqlite_where=text("error IS NOT NULL"), postgresql_where=text("error IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 70}},
     )  # fmt: skip
 
@@ -179,6 +184,42 @@ class CheckpointHeadRow(SQLModel, table=True):
     hash: str = Field(sa_type=Text)
 
 
+class ReplayPlanRow(SQLModel, table=True):
+    """One plan of a replay; what it says never changes, and who approved and ran it is written once (`replays.py`)."""
+
+    __tablename__ = "replay_plan"
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = moment()
+    actor: str = Field(sa_type=Text)
+    valid_until: datetime = moment()
+    options: dict[str, Any] = document()
+    digest: str = Field(sa_type=Text)
+    needs_approval: bool
+    approved_at: datetime | None = moment(nullable=True)
+    approved_by: str | None = Field(default=None, sa_type=Text)
+    approved_why: str | None = Field(default=None, sa_type=Text)
+    executed_at: datetime | None = moment(nullable=True)
+    executed_by: str | None = Field(default=None, sa_type=Text)
+    executed_why: str | None = Field(default=None, sa_type=Text)
+
+
+class ReplayItemRow(SQLModel, table=True):
+    """One run of a plan: the verdict on it, and once it was executed what was done with it."""
+
+    __tablename__ = "replay_item"
+    __table_args__ = (Index("replay_item_of_run", "run_id"),)
+
+    plan_id: str = Field(sa_type=Text, primary_key=True)
+    run_id: str = Field(sa_type=Text, primary_key=True)
+    run_seq: int
+    why: str | None = Field(default=None, sa_type=Text)
+    detail: dict[str, Any] = document()
+    skipped: str | None = Field(default=None, sa_type=Text)
+    replayed_seq: int | None = None
+    done_at: datetime | None = moment(nullable=True)
+
+
 class WorkerRow(SQLModel, table=True):
     """One worker process that runs or ran."""
 
@@ -191,6 +232,24 @@ class WorkerRow(SQLModel, table=True):
     started_at: datetime = moment()
     heartbeat_at: datetime = moment()
     stopped_at: datetime | None = moment(nullable=True)
+    steps: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    rate: float = Field(default=0.0, sa_column=Column(Float, nullable=False, server_default="0"))
+
+
+class TallyRow(SQLModel, table=True):
+    """How many runs came to a bucket, less those that left it; the sum of its rows is how many there are."""
+
+    __tablename__ = "tally"
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    )
+    state: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    target_plan: str = Field(sa_type=Text)
+    workflow: str = Field(sa_type=Text)
+    version: int
+    delta: int
 
 
 class WorkflowRow(SQLModel, table=True):

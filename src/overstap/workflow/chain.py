@@ -7,15 +7,15 @@ microseconds. A hash is SHA-256 over the hash before it, in hexadecimal, and thi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
+from types import NoneType
 from typing import Any
 
 import orjson
 
-from overstap.workflow.run import JournalEntry
+from overstap.workflow.run import JournalEntry, Kind
 
 BEGINNING = ""
 """The hash before the first record of a chain."""
@@ -23,13 +23,38 @@ BEGINNING = ""
 _LEAST_WHOLE, _MOST_WHOLE = -(2**63), 2**64 - 1
 
 
-def seal(previous: str, entry: JournalEntry) -> JournalEntry:
-    """A journal entry with its hash.
+def sealed(
+    previous: str,
+    *,
+    run_id: str,
+    seq: int,
+    at: datetime,
+    kind: Kind,
+    event: str | None = None,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    step: str | None = None,
+    actor: str,
+    data: Mapping[str, Any],
+) -> JournalEntry:
+    """A new journal entry with its hash.
 
     Args:
         previous: the hash of the entry before it in its run, `BEGINNING` for the first.
     """
-    return replace(entry, hash=link(previous, entry_record(entry)))
+    covered = {
+        "run_id": run_id,
+        "seq": seq,
+        "at": at,
+        "kind": kind,
+        "event": event,
+        "from_state": from_state,
+        "to_state": to_state,
+        "step": step,
+        "actor": actor,
+        "data": data,
+    }
+    return JournalEntry(**covered, hash=link(previous, covered))  # type: ignore[arg-type]
 
 
 def entry_record(entry: JournalEntry) -> dict[str, Any]:
@@ -53,7 +78,7 @@ def link(previous: str, record: Mapping[str, Any]) -> str:
 
     Args:
         previous: the hash of the record before it, `BEGINNING` for the first.
-        record: its moment `at`, and JSON values.
+        record: its moment under `at`, JSON values under `data`, all else text and integers.
 
     Returns:
         SHA-256 in hexadecimal, 64 characters.
@@ -63,33 +88,52 @@ def link(previous: str, record: Mapping[str, Any]) -> str:
 
 def canonical(record: Mapping[str, Any]) -> bytes:
     """A record as it is hashed: the same bytes before it was stored and after, whichever database keeps it."""
-    return orjson.dumps(
-        {name: _told(value) if isinstance(value, datetime) else _plain(value) for name, value in record.items()},
-        option=orjson.OPT_SORT_KEYS,
-    )
+    told = orjson.dumps({**record, "at": _told(record["at"])}, option=orjson.OPT_SORT_KEYS)
+    if not _may_hold_floats(record.get("data")):
+        return told
+    return orjson.dumps(_plain(orjson.loads(told)), option=orjson.OPT_SORT_KEYS)
 
 
 def _told(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+
+
+def _may_hold_floats(value: Any) -> bool:
+    """Whether the long way is needed; looking is a good deal cheaper than going it."""
+    kind = type(value)
+    if kind in _NO_FLOATS:
+        return False
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
+        return True
+    return any(type(one) not in _NO_FLOATS and _may_hold_floats(one) for one in value)
+
+
+_NO_FLOATS = frozenset({str, int, bool, NoneType})
 
 
 def _plain(value: Any) -> Any:
-    # Only floats need a look. All else goes through the JSON writer that the database's columns use too.
-    if isinstance(value, str) or value is None:
-        return value
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value
+    match value:
+        case float():
+            return _number(value)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case _:
+            return value
 
 
-def _number(value: float) -> int | float:
-    """A whole float as the integer that JSONB gives back for it; 1e16 and 10000000000000000 are one number to it."""
-    if not value.is_integer():
-        return value
-    # The digits as JSON has them, not those of the binary value: 1.2345678901234568e18 ends in 800 there, not in 768.
-    whole = int(Decimal(repr(value)))
-    return whole if _LEAST_WHOLE <= whole <= _MOST_WHOLE else value
+def _number(value: float) -> int | orjson.Fragment:
+    """A float as Python writes it, and a whole one as an integer.
+
+    To JSONB, 1e16 and 10000000000000000 are one number: it gives back either as the integer.
+    """
+    told = repr(value)
+    if value.is_integer():
+        # The digits of the text, not of the binary value: 1.2345678901234568e18 ends in 800 in JSON, not in 768.
+        whole = int(Decimal(told))
+        if _LEAST_WHOLE <= whole <= _MOST_WHOLE:
+            return whole
+    return orjson.Fragment(told)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from overstap.workflow.chain import BEGINNING, seal
+from overstap.workflow.chain import BEGINNING, sealed
 from overstap.workflow.definition import Definition
+from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
-from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,17 @@ def submit(
         "input": dict(order),
         **_entering(definition, definition.initial, now),
     }
-    entry = JournalEntry(
-        run_id=run_id, seq=1, at=now, kind=Kind.SUBMITTED, to_state=definition.initial, actor=actor, data=data
+    entry = sealed(
+        BEGINNING,
+        run_id=run_id,
+        seq=1,
+        at=now,
+        kind=Kind.SUBMITTED,
+        to_state=definition.initial,
+        actor=actor,
+        data=data,
     )
-    return _written(None, entry)
+    return Decision(apply(None, entry), entry)
 
 
 def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) -> Decision:
@@ -222,7 +230,8 @@ def record(
     data: Mapping[str, Any],
 ) -> Decision:
     """The run with one more entry in its journal."""
-    entry = JournalEntry(
+    entry = sealed(
+        run.head,
         run_id=run.id,
         seq=run.seq + 1,
         at=now,
@@ -234,13 +243,7 @@ def record(
         actor=actor,
         data=data,
     )
-    return _written(run, entry)
-
-
-def _written(run: Run | None, entry: JournalEntry) -> Decision:
-    """Every entry comes by here, so that none is without its hash."""
-    sealed = seal(BEGINNING if run is None else run.head, entry)
-    return Decision(apply(run, sealed), sealed)
+    return Decision(apply(run, entry), entry)
 
 
 def _learned(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, assert_never
@@ -111,6 +112,18 @@ class Definition:
     def ends(self, state: str) -> frozenset[str]:
         """The final states that a run in `state` may still end in."""
         return self.reachable(state) & self.chart.finals
+
+    @cached_property
+    def escalations(self) -> frozenset[str]:
+        """The states that a deadline leads into while the work goes on: a run there can still end in every way."""
+        late = (
+            (name, self.chart.moves[name][spec.deadline.event])
+            for name, spec in self.states.items()
+            if spec.deadline is not None
+        )
+        return frozenset(
+            target for name, target in late if target not in self.chart.finals and self.ends(target) == self.ends(name)
+        )
 
     def draw(self, fmt: Format) -> str:
         """The chart for people: Mermaid source, an SVG picture, Graphviz source, or a table in plain text."""

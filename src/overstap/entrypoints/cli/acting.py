@@ -12,10 +12,10 @@ from overstap.bootstrap import App
 from overstap.clock import parse_duration
 from overstap.entrypoints import words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id, whole
+from overstap.entrypoints.cli.looking import RunArgument
 from overstap.entrypoints.cli.orders import operator
 from overstap.store.runs import StoredRun
 
-RunArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the run.")]
 ReasonArgument = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the journal.")]
 
 Act = Callable[[App, str], StoredRun]

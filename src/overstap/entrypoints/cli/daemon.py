@@ -14,18 +14,12 @@ import typer
 
 from overstap.app.worker import Worker
 from overstap.bootstrap import App
-from overstap.clock import format_duration, parse_duration
+from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
+from overstap.entrypoints.cli.filters import duration
 from overstap.logs import configure_logs
 
 _INTERRUPTED = 130
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 UntilIdleFlag = Annotated[
@@ -33,7 +27,7 @@ UntilIdleFlag = Annotated[
 ]
 GraceOption = Annotated[
     timedelta | None,
-    typer.Option(parser=_duration, metavar="DURATION", help="How long steps may go on after SIGTERM, such as 20s."),
+    typer.Option(parser=duration, metavar="DURATION", help="How long steps may go on after SIGTERM, such as 20s."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps that may be done at once.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs that may be held at once.")]
@@ -125,7 +119,8 @@ def _set(face: Face, **given: object) -> None:
 def _work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
     made = app.worker()
     switch.guard(made)
-    made.run(until_idle=until_idle)
+    with app.telling():
+        made.run(until_idle=until_idle)
     if made.in_flight:
         # Its threads are still in a step; waiting for them would break the promise of --grace.
         logging.shutdown()

@@ -7,6 +7,7 @@ import typer
 from overstap.bootstrap import DatabaseStatus, database_status, upgrade_database
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
+from overstap.store.fleet import Standing
 
 databases = typer.Typer(help="The database: its version, and bringing it up to date.", no_args_is_help=True)
 workers = typer.Typer(help="The workers that run, or ran, on this database.", no_args_is_help=True)
@@ -17,6 +18,10 @@ _NEXT = {
     "current": "It is up to date.",
     "newer": "A newer Overstap made it; this one does not touch it.",
 }
+
+
+_STYLES = {Standing.ALIVE: None, Standing.LATE: "bold red", Standing.STOPPED: "bright_black"}
+_WORKER = ("worker", "host", "pid#", "version", "started", "is", "heartbeat", "holds#", "steps#", "per second#")
 
 
 def status(face: Face, as_json: JsonFlag = False) -> None:
@@ -32,19 +37,20 @@ def upgrade(face: Face, as_json: JsonFlag = False) -> None:
 def list_workers(face: Face, as_json: JsonFlag = False) -> None:
     """List the workers, the newest first."""
     with face.app() as app:
-        records, now = app.fleet.workers(), app.service.now()
+        records, now, late_after = app.fleet.workers(), app.service.now(), app.late_after
+    standings = {one.id: one.standing(now, late_after) for one in records}
     if as_json:
-        face.json([shapes.worker(record) for record in records])
+        face.json([shapes.worker(one, standings[one.id]) for one in records])
         return
-    table = words.table("worker", "host", "pid#", "version", "started", "heartbeat", "holds#")
+    table = words.table(*_WORKER)
     for one in records:
-        beat = (
-            f"stopped {words.when(one.stopped_at)}" if one.stopped_at else f"{words.span(now - one.heartbeat_at)} ago"
-        )
-        style = "bright_black" if one.stopped_at else None
+        standing = standings[one.id]
+        beat = words.when(one.stopped_at) if one.stopped_at else f"{words.span(now - one.heartbeat_at)} ago"
+        rate = f"{one.rate:,.1f}" if standing is Standing.ALIVE else ""
         table.add_row(
-            one.id, one.host, str(one.pid), one.version, words.when(one.started_at), beat, str(one.held), style=style
-        )
+            one.id, one.host, str(one.pid), one.version, words.when(one.started_at), str(standing), beat,
+            str(one.held), f"{one.steps:,}", rate, style=_STYLES[standing],
+        )  # fmt: skip
     face.print(table)
 
 

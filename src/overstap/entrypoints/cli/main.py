@@ -21,12 +21,15 @@ from overstap.entrypoints.cli import (
     catalog,
     daemon,
     database,
+    finding,
     licences,
+    notifications,
     orders,
     pausing,
     portal,
     questions,
     rehearsal,
+    replay,
     runs,
     subscriptions,
     tasks,
@@ -74,10 +77,12 @@ def _show_version() -> None:
 
 questions.add_to(app)
 orders.add_to(app)
+finding.add_to(app)
 runs.add_to(app)
 acting.add_to(app, runs.group)
 pausing.add_to(app)
 tasks.add_to(app)
+notifications.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)
@@ -87,6 +92,7 @@ workflow.add_to(app)
 audit.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
+replay.add_to(app)
 rehearsal.add_to(app)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from alembic import op
 
@@ -110,7 +110,8 @@ def _seal_what_is_there(connection: sa.Connection) -> None:
 
 def _link(previous: str, row: sa.RowMapping) -> str:
     record = {name: _plain(value) for name, value in row.items()}
-    return sha256(previous.encode() + orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    told = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256((previous + told).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

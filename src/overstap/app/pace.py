@@ -1,0 +1,32 @@
+"""How many steps a worker does: all of them, and per second of late."""
+
+from __future__ import annotations
+
+from collections import deque
+
+_OVER = 60.0
+"""Seconds that the rate looks back."""
+
+
+class Pace:
+    """Counts steps.
+
+    Args:
+        now: seconds of any clock that only goes forward.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.steps = 0
+        self._marks = deque([(now, 0)])
+
+    def step(self) -> None:
+        """Count one step that was done."""
+        self.steps += 1
+
+    def told(self, now: float) -> tuple[int, float]:
+        """All steps, and those per second over the last minute, or since the start; to be asked now and then."""
+        while len(self._marks) > 1 and self._marks[1][0] <= now - _OVER:
+            self._marks.popleft()
+        began, before = self._marks[0]
+        self._marks.append((now, self.steps))
+        return self.steps, (self.steps - before) / (now - began) if now > began else 0.0

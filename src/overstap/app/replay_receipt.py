@@ -1,0 +1,75 @@
+"""What came of a plan of a replay, run by run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from overstap.store.replays import PlanBook, ReplayItem, ReplayPlan
+from overstap.store.runs import StoredRun
+from overstap.workflow.files import Library
+from overstap.workflow.replay import Outcome, Result, outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a receipt says of one run.
+
+    Attributes:
+        outcome: None for a run that was not replayed, or not yet.
+        skipped: why it was not replayed, in the plan or at its execution.
+        parked: it waits for something that may take long: a moment, a signal.
+    """
+
+    item: ReplayItem
+    outcome: Outcome | None
+    skipped: str | None
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A plan, and what came of it; the same for whoever asks."""
+
+    plan: ReplayPlan
+    lines: list[Line]
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known of every run what came of it."""
+        return not self.under_way
+
+    @property
+    def under_way(self) -> list[Line]:
+        """The runs of which it is not known yet what came of them."""
+        return [line for line in self.lines if line.outcome is not None and line.outcome.result is Result.UNDER_WAY]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every run that the plan was to replay was replayed, and got beyond the step that it stuck on."""
+        planned = [line for line in self.lines if line.item.will_run]
+        return all(line.outcome is not None and line.outcome.result is Result.PASSED for line in planned)
+
+
+def read_receipt(book: PlanBook, library: Library, plan_id: str, now: datetime) -> Receipt:
+    """What came of a plan so far.
+
+    Raises:
+        NotFound: when there is none with this id.
+    """
+    plan, items = book.get(plan_id)
+    later = {stored.run.id: (stored, journal) for stored, journal in book.afterwards(plan_id)}
+    lines = []
+    for item in items:
+        if item.run_id not in later:
+            lines.append(Line(item, None, item.why or item.skipped))
+            continue
+        stored, journal = later[item.run_id]
+        definition = library.get(stored.run.workflow, stored.run.version)
+        what = outcome(definition, journal[0], journal[1:])
+        lines.append(Line(item, what, None, parked=_parked(stored, now)))
+    return Receipt(plan, lines)
+
+
+def _parked(stored: StoredRun, now: datetime) -> bool:
+    return stored.claimed_by is None and (stored.due_at is None or stored.due_at > now)

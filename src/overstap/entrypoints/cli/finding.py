@@ -1,0 +1,108 @@
+"""`overstap runs list` and `runs count`: find runs among all there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from overstap.app.finding import By, Listed, Sort
+from overstap.bootstrap import App
+from overstap.domain.run_filter import RunFilter
+from overstap.entrypoints import shapes, words
+from overstap.entrypoints.cli import runs
+from overstap.entrypoints.cli.face import Face, JsonFlag, command
+from overstap.entrypoints.cli.filters import Chosen, takes_filter
+
+_PAGE = 50
+_AT_ONCE = 500
+
+
+@takes_filter
+def list_(
+    face: Face,
+    chosen: Chosen,
+    sort: Annotated[
+        Sort,
+        typer.Option(help="deadline: only active runs that have one; attempts: only runs whose last try failed."),
+    ] = Sort.NEWEST,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help=f"At most so many; {_PAGE}, and all with --json.")
+    ] = None,
+    cursor: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Go on behind the run that a listing ended with.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List runs, the newest first; all that is asked for must hold."""
+    with face.app() as app:
+        wanted = chosen.filter(app)
+        found = _listing(app, wanted, sort, cursor, most=None if limit is None and as_json else (limit or _PAGE) + 1)
+        if as_json:
+            face.json([shapes.listed(one) for one in islice(found, limit)])
+            return
+        listed = list(found)
+        shown = listed[: limit or _PAGE]
+        tasks = {one.stored.run.id: app.tasks.of(one.stored.run) for one in shown}
+        now, pauses = app.service.now(), app.operators.pauses()
+    if not shown:
+        nothing = wanted.is_empty and cursor is None and sort in {Sort.NEWEST, Sort.OLDEST}
+        face.tell("No runs yet; `overstap submit` orders a change." if nothing else "No such runs.")
+        return
+    table = words.table(
+        "run", "tenant", "change", "state", "status", "progress", "waits for, or how it ended", "held by"
+    )
+    for stored in (one.stored for one in shown):
+        run = stored.run
+        tried = f"{run.status}/{run.attempt}" if run.attempt else str(run.status)
+        progress = f"{run.done}/{run.total}" if run.total else ""
+        waits = words.waits_for(run, now, tasks[run.id])
+        about = (run.id, words.title(run), words.change(run), words.state(run.state))
+        table.add_row(*about, tried, progress, waits, stored.claimed_by or "")
+    face.print(table)
+    words.paused(face.tell, pauses)
+    if len(listed) > len(shown):
+        face.tell(f"There are more: --cursor {shown[-1].cursor}")
+
+
+def _listing(app: App, wanted: RunFilter, sort: Sort, cursor: str | None, most: int | None) -> Iterator[Listed]:
+    """So many runs in order, read a page at a time; None gives all of them."""
+    while most is None or most > 0:
+        size = _AT_ONCE if most is None else min(_AT_ONCE, most)
+        page = app.search.page(wanted, sort=sort, cursor=cursor, limit=size)
+        yield from page
+        if len(page) < size:
+            return
+        cursor = page[-1].cursor
+        most = None if most is None else most - size
+
+
+@takes_filter
+def count(
+    face: Face,
+    chosen: Chosen,
+    by: Annotated[
+        By, typer.Option(help="What to count by; error counts runs that have one, age those that have not ended.")
+    ] = By.STATE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count runs; all that is asked for must hold."""
+    with face.app() as app:
+        counts = app.search.count(chosen.filter(app), by=by)
+    total = sum(counts.values())
+    if as_json:
+        face.json({"by": by.value, "counts": counts, "total": total})
+        return
+    table = words.table(by.value, "runs#")
+    for name, number in counts.items():
+        table.add_row(words.state(name) if by is By.STATE else name, f"{number:,}")
+    table.add_row("all of these", f"{total:,}", style="bold")
+    face.print(table)
+
+
+def add_to(_app: typer.Typer) -> None:
+    """Register the commands, in the group of `runs`."""
+    command(runs.group, "list")(list_)
+    command(runs.group, "count")(count)

@@ -1,0 +1,87 @@
+"""How many runs there are of each sort, kept beside them, so that a count need not read a million rows.
+
+Each transaction that moves runs appends how many came and went; nobody updates a row that another may wait for. A
+worker folds the rows together now and then. The sum is exact at every moment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select
+from sqlalchemy.sql import ColumnElement
+
+from overstap.store.database import Database
+from overstap.store.tables import TallyRow
+from overstap.workflow.run import Run
+
+TALLY: Table = TallyRow.__table__  # type: ignore[attr-defined]
+
+_WORTH = 500
+"""Rows below which folding is not worth its transaction."""
+_MOST = 50_000
+"""Rows folded by one transaction."""
+
+
+class Bucket(NamedTuple):
+    """What runs are counted by."""
+
+    state: str
+    status: str
+    target_plan: str
+    workflow: str
+    version: int
+
+
+BUCKET = [TALLY.c[name] for name in Bucket._fields]
+
+
+def bucket(run: Run) -> Bucket:
+    """Where a run is counted."""
+    return Bucket(run.state, run.status.value, run.input["target_plan"], run.workflow, run.version)
+
+
+def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) -> None:
+    """Count runs where they are now instead of where they were; in the transaction that writes them.
+
+    Args:
+        moves: each run before (None for a new one) and after.
+    """
+    deltas: Counter[Bucket] = Counter()
+    for before, after in moves:
+        if before is not None:
+            deltas[bucket(before)] -= 1
+        deltas[bucket(after)] += 1
+    rows = [{**where._asdict(), "delta": delta} for where, delta in deltas.items() if delta]
+    if rows:
+        connection.execute(insert(TALLY), rows)
+
+
+def counted(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Selects the buckets that have runs and meet conditions on `TALLY`, each with its number as `runs`."""
+    runs = func.sum(TALLY.c.delta)
+    return select(*BUCKET, runs.label("runs")).where(*conditions).group_by(*BUCKET).having(runs > 0)
+
+
+def fold_tally(database: Database, *, worth: int = _WORTH) -> None:
+    """Fold the rows that are there into one for each bucket; two who do it at once take different rows."""
+    with database.read() as connection:
+        if connection.execute(select(func.count()).select_from(TALLY)).scalar_one() < worth:
+            return
+    old = select(TALLY.c.id).order_by(TALLY.c.id).limit(_MOST)
+    gone = delete(TALLY)
+    if database.dialect == "postgresql":
+        # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+        chosen = old.with_for_update(skip_locked=True).cte("chosen")
+        gone = gone.where(TALLY.c.id == chosen.c.id)
+    else:
+        gone = gone.where(TALLY.c.id.in_(old))
+    with database.write() as connection:
+        sums: Counter[Bucket] = Counter()
+        for row in connection.execute(gone.returning(*BUCKET, TALLY.c.delta)):
+            sums[Bucket(*row[:-1])] += row.delta
+        rows = [{**where._asdict(), "delta": delta} for where, delta in sums.items() if delta]
+        if rows:
+            connection.execute(insert(TALLY), rows)
