@@ -265,18 +265,27 @@ def test_what_was_done_from_outside_is_judged_by_the_locks_of_its_time(make_worl
     assert "completed" == world.state(run)
 
 
-def test_a_state_that_was_renamed_is_looked_at_under_the_name_it_had(make_world: MakeWorld, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "maps", "path"),
+    [
+        ("submitted", "ordered", ["submitted=ordered"], ["submitted", "ordered", "migrating", "licenses_reassigned"]),
+        ("licenses_reassigned", "closing", [], ["submitted", "migrating", "closing"]),
+    ],
+)
+def test_each_state_is_looked_at_by_the_version_that_the_run_followed_then(
+    make_world: MakeWorld, folder: Path, old: str, new: str, maps: list[str], path: list[str]
+) -> None:
     world = make_world(workflows_dir=folder)
     run = world.order(seats=5)
     world.app.portal.unassign("acme", "acme-e1", ["acme-2"], By("operator", "leaves"))
     world.pass_time("1h")
-    write_newer(folder, renamed("submitted", "ordered"))
+    write_newer(folder, renamed(old, new))
     world.reopen()
-    migrated(world, "submitted=ordered")
+    migrated(world, *maps)
 
     assert [] == world.breaches()
     world.work()
-    assert ["submitted", "ordered", "migrating", "licenses_reassigned", "completed"] == world.path(run)
+    assert [*path, "completed"] == world.path(run)
 
 
 def test_a_worker_without_the_newer_file_leaves_carried_runs_alone(make_world: MakeWorld, folder: Path) -> None:

@@ -104,7 +104,8 @@ def migrate(new: Definition, run: Run, verdict: Verdict, reason: str, actor: str
         "step": verdict.index,
     }
     renamed = verdict.state if verdict.state != run.state else None
-    return record(run, Kind.MIGRATED, now, to_state=renamed, step=verdict.step, actor=actor, data=data)
+    # An entry that names a step tells of a try of it: this one does not.
+    return record(run, Kind.MIGRATED, now, to_state=renamed, actor=actor, data=data)
 
 
 def _judge(
