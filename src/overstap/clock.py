@@ -28,7 +28,10 @@ def parse_duration(text: str) -> timedelta:
     parts = list(_PART.finditer(compact))
     if not parts or "".join(part.group() for part in parts) != compact:
         raise ValueError(f"{text!r} is not a duration; write it like 250ms, 2s, 1h30m or 14d")
-    return timedelta(seconds=sum(float(part[1]) * _UNITS[part[2]] for part in parts))
+    try:
+        return timedelta(seconds=sum(float(part[1]) * _UNITS[part[2]] for part in parts))
+    except OverflowError:
+        raise ValueError(f"{text!r} is a longer time than there is") from None
 
 
 def parse_moment(text: str) -> datetime:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from overstap.app.finding import By, Listed, Sort
-from overstap.bootstrap import App
-from overstap.domain.run_filter import RunFilter
+from overstap.app.finding import By, Sort
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli import runs
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
@@ -20,7 +17,6 @@ from overstap.entrypoints.cli.filters import Chosen, takes_filter
 from overstap.store.runs import StoredRun
 
 _PAGE = 50
-_AT_ONCE = 500
 _COLUMNS = ("run", "tenant", "change", "state", "status", "progress", "waits for, or how it ended", "held by")
 
 
@@ -43,11 +39,10 @@ def list_(
     """List runs, the newest first; all that is asked for must hold."""
     with face.app() as app:
         wanted = chosen.filter(app)
-        found = _listing(app, wanted, sort, cursor, most=None if limit is None and as_json else (limit or _PAGE) + 1)
         if as_json:
-            face.json([shapes.listed(one) for one in islice(found, limit)])
+            face.json([shapes.listed(one) for one in app.search.listing(wanted, sort=sort, cursor=cursor, most=limit)])
             return
-        listed = list(found)
+        listed = list(app.search.listing(wanted, sort=sort, cursor=cursor, most=(limit or _PAGE) + 1))
         shown = listed[: limit or _PAGE]
         tasks = {one.stored.run.id: app.tasks.of(one.stored.run) for one in shown}
         now = app.service.now()
@@ -58,18 +53,6 @@ def list_(
     face.print(_table([(one.stored, words.waits_for(one.stored.run, now, tasks[one.stored.run.id])) for one in shown]))
     if len(listed) > len(shown):
         face.tell(f"There are more: --cursor {shown[-1].cursor}")
-
-
-def _listing(app: App, wanted: RunFilter, sort: Sort, cursor: str | None, most: int | None) -> Iterator[Listed]:
-    """So many runs in order, read a page at a time; None gives all of them."""
-    while most is None or most > 0:
-        size = _AT_ONCE if most is None else min(_AT_ONCE, most)
-        page = app.search.page(wanted, sort=sort, cursor=cursor, limit=size)
-        yield from page
-        if len(page) < size:
-            return
-        cursor = page[-1].cursor
-        most = None if most is None else most - size
 
 
 def _table(listed: Sequence[tuple[StoredRun, str]]) -> Table:
