@@ -31,7 +31,7 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a duration; write it like 250ms, 2s, 1h30m or 14d")
     seconds = sum(float(part[1]) * _UNITS[part[2]] for part in parts)
     if seconds > _LONGEST.total_seconds():
-        raise ValueError(f"{text!r} is too long; at most {_LONGEST.days}d can be counted with")
+        raise ValueError(f"{text!r} is a longer time than can be counted with; at most {_LONGEST.days}d")
     return timedelta(seconds=seconds)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +25,10 @@ Cli = Callable[..., Any]
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FAILS = {"operation": "move_users", "kind": "fails", "tenant": "sick"}
 LATE = {"operation": "move_users", "kind": "fails", "tenant": "late"}
+
+
+def cursor(*place: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ def ask(bare: Cli, night: Night, find: Cli) -> Cli:
         ("--error MOVE_USERS", "sick late"),
         ("--error nothing-like-it", ""),
         ("--older-than 59m", "poor well late"),
+        ("--older-than 99999w", ""),
         ("--since 2026-03-02T12:30:00+00:00", "young sick"),
         ("--until 2026-03-02T13:30:00+01:00", "poor well late"),
         ("--sort oldest", "late well poor sick young"),
@@ -196,6 +203,7 @@ def test_runs_are_counted(ask: Cli, arguments: list[str], counts: dict[str, int]
         (["--version", "9"], "No workflow has a version 9; versions are 1."),
         (["--error", " "], "The text to look for in errors is empty."),
         (["--older-than", "soon"], "'soon' is not a duration; write it like 250ms, 2s, 1h30m or 14d"),
+        (["--older-than", "9999999999999w"], "'9999999999999w' is a longer time than there is"),
         (["--since", "yesterday"], "'yesterday' is not a moment; write it like 2026-03-02"),
         (["--since", "2026-03-02", "--until", "2026-03-02"], "No run is created since 2026-03-0"),
         (["--filter", "night"], "No filter is saved as 'night'; there are none."),
@@ -204,7 +212,11 @@ def test_runs_are_counted(ask: Cli, arguments: list[str], counts: dict[str, int]
         (["--cursor", "nonsense"], "'nonsense' is no cursor; give one that a listing ended with."),
         (["--cursor", "é"], "'é' is no cursor"),
         (["--cursor", "WzEsMl0"], "'WzEsMl0' is no cursor"),
-        (["--cursor", "WyJkZWFkbGluZSIsIngiLCJzb29uIl0"], "is no cursor"),
+        (["--cursor", cursor("deadline", "X", "soon"), "--sort", "deadline"], "is no cursor"),
+        (["--cursor", cursor("attempts", "X", 2**31), "--sort", "attempts"], "is no cursor"),
+        (["--cursor", cursor("newest", "X\0", None)], "is no cursor"),
+        (["--cursor", cursor("newest", 7, None)], "is no cursor"),
+        (["--cursor", cursor("wild", "X", None)], "is no cursor"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_sentence_and_is_exit_code_2(

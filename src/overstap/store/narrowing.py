@@ -116,15 +116,16 @@ def of_buckets(
     buckets: Select[Any],
     look: Callable[[Sequence[Condition]], Select[Any]],
     merge: Callable[[Select[Any]], Select[Any]] = lambda found: found,
-) -> list[Row[Any]]:
-    """What a look into each bucket finds: all of it on SQLite, merged on PostgreSQL."""
+) -> list[tuple[Row[Any], Row[Any]]]:
+    """What a look into each bucket finds, each row beside its bucket: all of it on SQLite, merged on PostgreSQL."""
     if connection.dialect.name == "sqlite":
         one = look([column == bindparam(f"in_{name}") for name, column in RUN_BUCKET.items()])
         return [
-            row
+            (bucket, row)
             for bucket in connection.execute(buckets).all()
             for row in connection.execute(one, {f"in_{name}": getattr(bucket, name) for name in Bucket._fields})
         ]
     there = buckets.subquery("bucket")
     inside = look([column == there.c[name] for name, column in RUN_BUCKET.items()]).lateral("inside")
-    return list(connection.execute(merge(select(inside).select_from(there.join(inside, true())))).all())
+    both = select(*(there.c[name] for name in Bucket._fields), inside).select_from(there.join(inside, true()))
+    return [(row, row) for row in connection.execute(merge(both))]

@@ -94,7 +94,7 @@ def _first_ids(
         told = found.selected_columns
         return found.order_by(*_order(sort, told["key"], told["id"])).limit(limit)
 
-    rows = of_buckets(connection, counted(*sorts), look, merge)
+    rows = [row for _, row in of_buckets(connection, counted(*sorts), look, merge)]
     if connection.dialect.name == "sqlite":
         rows.sort(key=lambda row: row.id, reverse=sort is Sort.NEWEST)
         if sort is Sort.DEADLINE:
