@@ -203,7 +203,7 @@ def test_runs_are_counted(ask: Cli, arguments: list[str], counts: dict[str, int]
         (["--version", "9"], "No workflow has a version 9; versions are 1."),
         (["--error", " "], "The text to look for in errors is empty."),
         (["--older-than", "soon"], "'soon' is not a duration; write it like 250ms, 2s, 1h30m or 14d"),
-        (["--older-than", "9999999999999w"], "'9999999999999w' is a longer time than there is"),
+        (["--older-than", "9999999999999w"], "'9999999999999w' is a longer time than can be counted with"),
         (["--since", "yesterday"], "'yesterday' is not a moment; write it like 2026-03-02"),
         (["--since", "2026-03-02", "--until", "2026-03-02"], "No run is created since 2026-03-0"),
         (["--filter", "night"], "No filter is saved as 'night'; there are none."),

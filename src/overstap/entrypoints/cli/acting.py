@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overstap.bootstrap import App
-from overstap.clock import parse_duration
+from overstap.clock import parse_duration, parse_moment
 from overstap.entrypoints import words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id, whole
 from overstap.entrypoints.cli.looking import RunArgument
@@ -27,7 +27,7 @@ def _deadline(text: str) -> timedelta | datetime:
     except ValueError:
         pass
     try:
-        return datetime.fromisoformat(text).astimezone()
+        return parse_moment(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is neither a duration, like 2h or 1d12h, nor a moment, like 2026-03-02T18:00"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from overstap.app.look import Look
-from overstap.clock import parse_duration
+from overstap.clock import parse_duration, parse_moment
 from overstap.entrypoints import run_shapes, words
 from overstap.entrypoints.cli.face import JSON_LAST, Face, JsonFlag, LocaleOption, command, run_id
 from overstap.entrypoints.run_page import page
@@ -135,12 +135,9 @@ def _when(text: str, now: datetime) -> dict[str, Any]:
         return {"at": now - parse_duration(given)}
     except ValueError:
         pass
-    except OverflowError:
-        raise BadInput(f"{text!r} is longer ago than there is time; {_FORMS}.") from None
     try:
-        # Without a zone it is the reader's own, as everything that is shown.
-        return {"at": datetime.fromisoformat(given).astimezone()}
-    except (ValueError, OverflowError):
+        return {"at": parse_moment(given)}
+    except ValueError:
         raise BadInput(f"{text!r} is no moment; {_FORMS}.") from None
 
 
