@@ -20,7 +20,7 @@ from overstap.workflow.run import Kind
 if TYPE_CHECKING:
     from tests.faults.conftest import Office
 
-RUNS = 120
+RUNS = 110
 CONFIG = """
 [replay]
 approve_runs = 1000
