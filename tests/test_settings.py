@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from overstap.domain.run_filter import RunFilter
 from overstap.errors import BadInput
-from overstap.settings import Fault, Settings, WorkerSettings, data_path, load_settings
+from overstap.settings import Fault, SavedFilter, Settings, WorkerSettings, data_path, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +103,14 @@ def test_a_file_given_wins_over_the_file_the_environment_names(file: Path, monke
         ("[embedded]\nfaults = [{operation = 'a', kind = 'hangs', tine = 1}]", "embedded.faults[0].tine: no such"),
         ("[embedded.tenants.t1]\ncredit = 1", "embedded.tenants.t1.credit: no such setting; allowed here: credit_"),
         ("[logs]\nlevel = 'loud'", "logs.level: expected 'debug', 'info', 'warning' or 'error', found 'loud'"),
+        (
+            "[filters.night]\ncolour = 'red'",
+            "filters.night.colour: no such setting; allowed here: error, escalated, held",
+        ),
+        ("[filters.night]\nolder_than = 'soon'", "filters.night.older_than: 'soon' is not a duration"),
+        ("[filters.night]\nsince = 'soon'", "filters.night.since: 'soon' is not a moment; write it like 2026-03-02"),
+        ("[filters]\nnight = 3", "filters.night: expected a valid dictionary or instance of SavedFilter, found 3"),
+        ("[operators]\nstuck_after = 0", "operators.stuck_after: expected greater than or equal to 1, found 0"),
         ("[worker", "expected a TOML file in UTF-8: "),
     ],
 )
@@ -147,6 +157,21 @@ def test_a_tenant_gets_its_own_settings_and_the_rest_of_all(file: Path) -> None:
     embedded = load_settings(file).embedded
     assert ("never", timedelta(minutes=1)) == (embedded.of("t1").credit_answers, embedded.of("t1").move_time)
     assert embedded == embedded.of("t2")
+
+
+def test_a_saved_filter_has_the_keys_of_a_filter() -> None:
+    assert {field.name for field in dataclasses.fields(RunFilter)} == set(SavedFilter.model_fields)
+
+
+def test_a_saved_filter_takes_one_state_or_several_and_a_moment_in_any_zone(file: Path) -> None:
+    file.write_text(
+        "[filters]\none = {state = 'migrating', since = 2026-03-02T12:00:00+01:00}\n"
+        "two = {state = ['migrating', 'escalated'], since = '2026-03-02T12:00:00+01:00'}\n",
+        encoding="utf-8",
+    )
+    one, two = load_settings(file).filters.values()
+    assert (("migrating",), ("migrating", "escalated")) == (one.state, two.state)
+    assert {datetime(2026, 3, 2, 11, tzinfo=UTC)} == {one.since, two.since}
 
 
 def test_money_is_kept_in_whole_cents(file: Path) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_LONGEST = timedelta(days=36_500)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
@@ -28,7 +29,10 @@ def parse_duration(text: str) -> timedelta:
     parts = list(_PART.finditer(compact))
     if not parts or "".join(part.group() for part in parts) != compact:
         raise ValueError(f"{text!r} is not a duration; write it like 250ms, 2s, 1h30m or 14d")
-    return timedelta(seconds=sum(float(part[1]) * _UNITS[part[2]] for part in parts))
+    seconds = sum(float(part[1]) * _UNITS[part[2]] for part in parts)
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is a longer time than can be counted with; at most {_LONGEST.days}d")
+    return timedelta(seconds=seconds)
 
 
 def parse_moment(text: str) -> datetime:

@@ -234,7 +234,7 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
     "something was written after the end": ("J4", "run {back}: entries [99] follow its end", [
         ("INSERT INTO journal (run_id, seq, at, kind, actor, data)"
         " VALUES (:back, 99, :later, 'step_done', 'worker', '{}')")]),
-    "a run that nothing wakes": ("J4", "run {parked}: nothing will ever wake it", [
+    "a run that nothing wakes": ("design §4", "run {parked}: it is to be woken at", [
         "UPDATE run SET due_at = NULL WHERE id = :parked"]),
     # J5
     "a final state that is not the end": ("J5", "run {parked}: it holds the locks of completed and its end is None", [
@@ -282,6 +282,11 @@ TAMPERINGS: dict[str, tuple[str, str, list[str]]] = {
         f"UPDATE embedded_assignment SET removed_by = NULL WHERE user_id = 'done-0' AND {OLD}"]),
     "a move of another moment": ("J7", "tenant back: a user was moved at", [
         "UPDATE embedded_move SET at = :later WHERE user_id = 'back-0'"]),
+    # the counters
+    "a run that is not counted": ("counters", "plan_change v1 to e3 in completed (ended): 1 runs, counted are 0", [
+        "DELETE FROM tally WHERE state = 'completed'"]),
+    "a run that is counted elsewhere": ("counters", "e3 in migrating (ended): 1 runs, counted are 0", [
+        "UPDATE run SET state = 'migrating' WHERE id = :done"]),
     # design
     "a version that is not known": ("design §3", "run {done}", ["UPDATE run SET version = 9 WHERE id = :done"]),
     "a version that changed": ("design §3", "run {done}: plan_change v1 has changed since it began", [
@@ -325,7 +330,7 @@ def test_a_workflow_file_with_other_locks_is_found(copied: Office, tmp_path: Pat
     (tmp_path / given.name).write_text(changed, encoding="utf-8")
     library = load_library(tmp_path, STEP_EVENTS)
 
-    report = Verifier(Audit(copied.app.database), BooksAudit(copied.app.database), library).verify()
+    report = Verifier(Audit(copied.app.database), BooksAudit(copied.app.database), library, lambda: False).verify()
 
     locks = [breach for check in report.checks if check.rule == "J5" for breach in check.breaches]
     assert [f"run {copied.runs['parked']}: credit_check locks ['portal'], not ['commerce']"] == locks

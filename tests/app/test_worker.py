@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from overstap.app.engine import Engine
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
+from overstap.store.audit import Audit
 from overstap.store.claims import Claims
 from overstap.store.database import Database, DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.runs import Runs
+from overstap.store.tally import TALLY
 from overstap.store.wakeup import Listener
 from overstap.workflow.decide import Signal, submit
 from overstap.workflow.definition import load_definition
@@ -349,3 +352,22 @@ def test_a_worker_says_who_it_is_and_when_it_left(bench: Bench) -> None:
     assert record.version
     assert record.stopped_at is not None
     assert record.started_at <= record.heartbeat_at <= record.stopped_at
+
+
+def test_a_heartbeat_tells_the_steps_and_their_rate_and_folds_the_counters(bench: Bench) -> None:
+    bench.settings = WorkerSettings(tick=timedelta(milliseconds=100), heartbeat=timedelta(milliseconds=100))
+    bench.submit(510)
+
+    def rows() -> int:
+        with bench.database.read() as connection:
+            return connection.execute(select(func.count()).select_from(TALLY)).scalar_one()
+
+    assert rows() >= 510
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 510})
+    bench.wait_for(lambda: Fleet(bench.database).workers()[0].steps == 1020)
+
+    (record,) = Fleet(bench.database).workers()
+    assert record.rate > 0
+    assert rows() < 510
+    assert [] == [breach for breach in Audit(bench.database).tally() if breach]

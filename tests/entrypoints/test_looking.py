@@ -220,7 +220,7 @@ def test_a_workflow_is_told_whole_as_json(bare: Cli) -> None:
     credit_check = {
         "name": "credit_check", "final": False, "steps": ["request_credit"], "on_done": None,
         "on_stop": "credit_declined", "signals": ["cancel", "credit_approved", "credit_declined"],
-        "deadline": {"after": 14 * 86400, "event": "credit_window_expired"},
+        "deadline": {"after": 14 * 86400, "event": "credit_window_expired", "fixed": True},
         "retry": {"first": 2, "factor": 2, "most": 300, "jitter": 0.2, "attempts": None}, "locks": ["commerce"],
         "transitions": [
             {"event": "credit_approved", "target": "migrating"}, {"event": "credit_declined", "target": "rolling_back"},

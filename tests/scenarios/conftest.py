@@ -107,16 +107,29 @@ class World:
 
     def __init__(self, url: str, **values: Any) -> None:
         self.clock = VirtualClock(START)
-        self.settings = Settings(database_url=url, **values)
-        self.database = open_fast(url)
         self.late: list[tuple[datetime, Callable[[], None]]] = []
+        self.tenants: set[str] = set()
+        self._open(Settings(database_url=url, **values))
+
+    def _open(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = open_fast(settings.database_url)
         try:
             self.app = App(self.settings, self.database, clock=self.clock, make_provider=self._make_provider)
         except BaseException:
             self.database.close()
             raise
         self.driver = Driver(self.app.engine, self.clock)
-        self.tenants: set[str] = set()
+
+    def reopen(self, **embedded: Any) -> None:
+        """Start anew over the same database at the same moment, with the workflow files as they are now.
+
+        Args:
+            embedded: settings of the provider that are others from now on.
+        """
+        self.app.close()
+        provider = self.settings.embedded.model_copy(update=embedded)
+        self._open(self.settings.model_copy(update={"embedded": provider}))
 
     def _make_provider(self, books: DatabaseBooks, clock: Clock, guard: Guard) -> Embedded:
         catalog = load_catalog(self.settings.catalog)

@@ -1,4 +1,4 @@
-"""Random orders, answers, signals, calls, faults, jumps in time, and crashes at any statement: the truths hold."""
+"""Random orders, answers, signals, acts, calls, faults, jumps in time, crashes at any statement: the truths hold."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from overstap.providers.embedded.operations import OPERATIONS
 from overstap.providers.embedded.outside import REQUESTS
 from overstap.settings import Fault
 from overstap.store.batch import Committed
+from overstap.workflow.pauses import Scope
 from overstap.workflow.run import Kind
 from random_stage import FOR_GOOD, Look, Stage, look
 
@@ -83,6 +84,9 @@ DOMAINS_GONE = {"credit_check", "migrating", "escalated", "licenses_reassigned",
 UNANSWERED = (0, 8, 16, 99)
 """For how many days nobody answers at the end: nobody is reminded, is too late, is too late twice."""
 WHY = By("admin", "the test says so")
+OPERATOR = {"reason": "the test says so", "actor": "operator:ann"}
+ACTS = ("hold", "release", "retry", "extend", "fail", "take_over")
+PAUSED = [(Scope.EVERYTHING, ""), (Scope.STEP, "move_users"), (Scope.WORKFLOW, "manual_change")]
 
 
 @dataclass(frozen=True)
@@ -336,6 +340,39 @@ class RandomWorld(RuleBasedStateMachine):
                 assert set() == self.holders[line]
                 self.cancelled.add(line)
 
+    # --- what operators do ---
+
+    @precondition(lambda self: self.runs)
+    @rule(number=st.integers(0, 7), act=st.sampled_from(ACTS), crash=chance_of_a_crash)
+    def act(self, number: int, act: str, crash: int | None) -> None:
+        """An operator does something to a run, whoever works on it, or is refused."""
+        self.crasher.survives(partial(self.operate, self.runs[-1 - number % len(self.runs)], act), crash)
+
+    def operate(self, run: str, act: str) -> None:
+        operators = self.world.app.operators
+        before = self.world.app.runs.get(run)
+        try:
+            if act == "extend":
+                operators.extend(run, timedelta(hours=3), **OPERATOR)
+            else:
+                getattr(operators, act)(run, **OPERATOR)
+        except Conflict:
+            assert before == self.world.app.runs.get(run)
+            return
+        after = self.world.app.runs.get(run)
+        assert before.run.seq < after.run.seq
+        assert after.claimed_by is None
+
+    @rule(pause=st.sampled_from(PAUSED), resume=st.booleans(), crash=chance_of_a_crash)
+    def pause_or_resume(self, pause: tuple[Scope, str], resume: bool, crash: int | None) -> None:
+        operators = self.world.app.operators
+
+        def do() -> None:
+            with suppress(Conflict, NotFound):
+                (operators.resume if resume else operators.pause)(*pause, **OPERATOR)
+
+        self.crasher.survives(do, crash)
+
     # --- what workers do ---
 
     def worker(self, name: str) -> Worker:
@@ -387,12 +424,17 @@ class RandomWorld(RuleBasedStateMachine):
 
         self.go_on(name, one_step)
 
-    @rule(name=st.sampled_from(WORKERS), other_rounds=st.integers(1, 8))
-    def stall_in_a_call(self, name: str, other_rounds: int) -> None:
-        """A worker stands still between writing down an effect and its call, until another has taken over."""
+    @rule(name=st.sampled_from(WORKERS), other_rounds=st.integers(1, 8), act=st.sampled_from([None, None, *ACTS]))
+    def stall_in_a_call(self, name: str, other_rounds: int, act: str | None) -> None:
+        """A worker stands still between writing down an effect and its call, until another has taken over.
+
+        It loses its run because its claim runs out, or because an operator does something to it.
+        """
         other = self.worker(next(one for one in WORKERS if one != name))
 
         def meanwhile() -> None:
+            for run in self.runs if act is not None else ():
+                self.operate(run, act)
             self.world.clock.advance(timedelta(seconds=61))
             for _ in range(other_rounds):
                 other.round()
@@ -532,6 +574,10 @@ class RandomWorld(RuleBasedStateMachine):
         """Without faults, and with weeks to go, every run ends, whether people answer or not."""
         self.calm_down()
         self.stage.refusals.clear()
+        for run in self.runs:
+            self.operate(run, "release")
+        for pause in self.world.app.operators.pauses():
+            self.world.app.operators.resume(pause.scope, pause.name, **OPERATOR)
         for worker in self.workers.values():
             if worker.done is not None:
                 worker.commit()

@@ -16,8 +16,9 @@ from overstap.store.database import Database
 from overstap.store.runs import ActiveChange, Runs
 from overstap.workflow.decide import Decision, Signal, receive, settle
 from overstap.workflow.definition import Definition
+from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Progress, Retry
-from overstap.workflow.run import Run, Status, fold
+from overstap.workflow.run import Run, Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -76,3 +76,18 @@ def test_only_the_last_thousand_are_looked_at(database: Database, monkeypatch: p
         write(database, number, minutes=number)
 
     assert [3, 4, 5] == minutes(database)
+
+
+def test_another_name_of_a_state_in_a_newer_version_is_no_other_stay(database: Database) -> None:
+    write(database, 1, minutes=8)
+    moved = {"run_id": "R00001", "kind": "migrated", "actor": "operator", "data": {}, "step": "move_users"}
+    with database.write() as connection:
+        connection.execute(
+            insert(JOURNAL),
+            [
+                {**moved, "seq": 5, "at": NOON, "from_state": "moving", "to_state": "migrating"},
+                {**moved, "seq": 6, "at": NOON, "from_state": "licenses_reassigned", "to_state": "closing"},
+            ],
+        )
+
+    assert [8] == minutes(database)

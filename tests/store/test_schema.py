@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, select, text, update
 from sqlmodel import SQLModel
 
 from overstap.errors import BadInput, Refused
-from overstap.store import embedded_tables, tables
+from overstap.store import embedded_tables, schema, tables
+from overstap.store.chains import Chains
 from overstap.store.database import Database
+from overstap.store.rows import JOURNAL, RUN, changing_values, journal_values
 from overstap.store.schema import SchemaState, schema_status, upgrade_schema
+from overstap.workflow.breaches import first_breach
+from overstap.workflow.decide import Decision, record
+from overstap.workflow.run import JournalEntry, Kind, Run
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 assert tables, embedded_tables  # their tables register themselves
 
@@ -85,3 +95,36 @@ def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
 def test_a_url_that_is_of_no_use_is_refused(url: str, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
         Database(url)
+
+
+def hashes(database: Database) -> dict[str, str]:
+    """Every hash of every chain, by what it is of."""
+    with database.read() as connection:
+        entries = connection.execute(select(JOURNAL.c.run_id, JOURNAL.c.seq, JOURNAL.c.hash)).all()
+        heads = connection.execute(select(RUN.c.id, RUN.c.head)).all()
+    return {f"{row.run_id} {row.seq}": row.hash for row in entries} | {row.id: row.head for row in heads}
+
+
+def test_an_older_database_gets_the_hashes_that_the_code_would_have_made(
+    database: Database, submitted: Callable[..., Run]
+) -> None:
+    runs = [submitted(number) for number in (1, 2, 3)]
+    decisions = [Decision(runs[1], JournalEntry("r002", 1, NOON, Kind.SUBMITTED))]
+    for _ in range(1100):  # the migration reads a thousand entries at a time
+        data = {"done": 1.0, "total": 2.5, "learned": {"é": [1e16, -0.0, 1e300, 1e-7, None]}}
+        decisions.append(record(decisions[-1].run, Kind.PROGRESS, NOON, data=data))
+    with database.write() as connection:
+        connection.execute(insert(JOURNAL), [journal_values(decision.entry) for decision in decisions[1:]])
+        connection.execute(update(RUN).where(RUN.c.id == "r002").values(changing_values(decisions[-1].run)))
+    before = hashes(database)
+
+    with database.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    assert SchemaState.OLDER == schema_status(database).state
+    upgrade_schema(database)
+
+    assert before == hashes(database)
+    assert 1103 + 3 == len(before)
+    assert all(first_breach(run.links, [run.tip] if run.tip else []) is None for run in Chains(database).runs())

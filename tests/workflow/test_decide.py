@@ -22,9 +22,10 @@ from overstap.workflow.decide import (
     submit,
 )
 from overstap.workflow.definition import Definition, RetryPolicy, load_definition
+from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
-from overstap.workflow.run import JournalEntry, Run, Status, fold
+from overstap.workflow.run import JournalEntry, Run, Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -242,8 +243,11 @@ def test_an_ended_run_has_nothing_to_do(journey: Definition, packing: Run) -> No
     assert next_action(journey, ended, [], NOON + timedelta(days=99)) is None
 
 
+STORABLE = st.integers(-(2**63), 2**64 - 1)
 OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
-    st.builds(Done, event=st.none(), data=st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)),
+    st.builds(
+        Done, event=st.none(), data=st.dictionaries(st.text(max_size=3), st.integers(-(2**63), 2**63), max_size=2)
+    ),
     st.builds(Progress, done=st.integers(0, 9), total=st.integers(10, 20)),
     st.builds(Retry, reason=st.text(max_size=8)),
     st.builds(Stop, reason=st.text(max_size=8)),

@@ -89,6 +89,13 @@ def test_a_state_reaches_itself_and_what_comes_after_it() -> None:
     assert frozenset(PLAN_CHANGE.states) == PLAN_CHANGE.reachable("submitted")
 
 
+def test_an_escalation_is_where_a_deadline_leads_and_every_end_is_still_open() -> None:
+    manual = load_library(FOLDER, None).latest("manual_change")
+
+    assert frozenset({"escalated"}) == PLAN_CHANGE.escalations  # and not rolling_back, which a deadline leads into too
+    assert frozenset({"escalated", "domain_overdue"}) == manual.escalations
+
+
 def test_the_digest_is_that_of_the_file() -> None:
     content = (FOLDER / "plan_change.v1.yaml").read_bytes()
 

@@ -12,10 +12,11 @@ from overstap.steps import STEP_EVENTS
 from overstap.workflow.decide import Signal, receive, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.files import load_library
+from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Retry
 from overstap.workflow.replay import DeadlinePolicy, put_back
 from overstap.workflow.rewind import NotReplayable, rewind, unsafe, way
-from overstap.workflow.run import JournalEntry, Run, fold
+from overstap.workflow.run import JournalEntry, Run
 
 LIBRARY = load_library(data_path("workflows"), STEP_EVENTS)
 CHANGE, MANUAL = LIBRARY.latest("plan_change"), LIBRARY.latest("manual_change")

@@ -26,12 +26,14 @@ from overstap.workflow.decide import (
     Perform,
     Receive,
     discard,
+    effect_key,
     expire,
     next_action,
     receive,
     settle,
 )
 from overstap.workflow.files import Library
+from overstap.workflow.notable import notices_of
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
 from overstap.workflow.pauses import Pause, pause_of
 from overstap.workflow.run import JournalEntry, Run
@@ -121,6 +123,7 @@ class Engine:
         lease: how long a claim lasts, in machine time.
         call_limit: how long one call to a provider may take, in machine time; well below the lease.
         read_pauses: what is paused now.
+        stuck_after: failed tries in a row of a step after which operators are told.
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Engine:
         lease: timedelta,
         call_limit: timedelta,
         read_pauses: Callable[[], Sequence[Pause]] = tuple,
+        stuck_after: int = 5,
     ) -> None:
         self.claims = claims
         self.clock = clock
@@ -143,6 +147,7 @@ class Engine:
         self._lease = lease
         self._call_limit = call_limit
         self._read_pauses = read_pauses
+        self._stuck_after = stuck_after
         self._pauses: Sequence[Pause] = ()
 
     def look_at_pauses(self) -> None:
@@ -222,7 +227,10 @@ class Engine:
                     effects = performed.effects if performed is not None else []
                     pause = self._pause_of(run, last)
                     keep = last is not None and pause is None
-                    return Settlement(claim, run, entries, settled, effects, keep=keep, parked_by=pause)
+                    notices = notices_of(definition, entries, self._stuck_after)
+                    return Settlement(
+                        claim, run, entries, settled, effects, keep=keep, parked_by=pause, notices=notices
+                    )
             inbox.remove(signal)
             settled.append(signal.id)
 
@@ -276,9 +284,3 @@ class Engine:
                 step=entry.step,
                 error=entry.data.get("error"),
             )
-
-
-def effect_key(run: Run, step: str) -> str:
-    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
-    chunk = f":{run.chunk}" if run.chunk else ""
-    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"

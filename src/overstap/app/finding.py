@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from overstap.workflow.run import Status
 __all__ = ["By", "Listed", "Search", "Sort"]
 
 EVERY_RUN = RunFilter()
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,29 @@ class Search:
         found = self._search.page(self._narrowing(wanted), sort, after, limit)
         return [Listed(stored, _cursor(position(stored, sort), sort)) for stored in found]
 
+    def listing(
+        self,
+        wanted: RunFilter = EVERY_RUN,
+        *,
+        sort: Sort = Sort.NEWEST,
+        cursor: str | None = None,
+        most: int | None = None,
+    ) -> Iterator[Listed]:
+        """Runs that match, in order, read a page at a time.
+
+        Args:
+            cursor: as `page` takes it.
+            most: how many at most; None gives all of them.
+        """
+        while most is None or most > 0:
+            size = _AT_ONCE if most is None else min(_AT_ONCE, most)
+            page = self.page(wanted, sort=sort, cursor=cursor, limit=size)
+            yield from page
+            if len(page) < size:
+                return
+            cursor = page[-1].cursor
+            most = None if most is None else most - size
+
     def count(self, wanted: RunFilter = EVERY_RUN, *, by: By = By.STATE) -> dict[str, int]:
         """How many runs match, by what they are; see `store.counting`."""
         return self._counts.count(self._narrowing(wanted), by)
@@ -149,11 +173,12 @@ def _cursor(place: Position, sort: Sort) -> str:
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
+_MOST_ATTEMPTS = 2**31
 _KEYS: Mapping[Sort, Callable[[Any], datetime | int | None]] = {
     Sort.NEWEST: lambda _: None,
     Sort.OLDEST: lambda _: None,
     Sort.DEADLINE: lambda text: datetime.fromisoformat(text).astimezone(UTC),
-    Sort.ATTEMPTS: int,
+    Sort.ATTEMPTS: lambda number: range(_MOST_ATTEMPTS)[number],
 }
 
 
@@ -162,9 +187,12 @@ def _position(cursor: str, sort: Sort) -> Position:
         padded = cursor + "=" * (-len(cursor) % 4)
         name, run_id, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         made_for = Sort(name)
-        place = Position(str(run_id), _KEYS[made_for](key))
-    except (binascii.Error, ValueError, TypeError, OverflowError):
-        raise BadInput(f"{cursor!r} is no cursor; give one that a listing ended with.") from None
+        place = Position(run_id, _KEYS[made_for](key))
+        readable = run_id.isalnum()
+    except (binascii.Error, ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        readable = False
+    if not readable:
+        raise BadInput(f"{cursor!r} is no cursor; give one that a listing ended with.")
     if made_for is not sort:
         raise BadInput(f"The cursor is of a listing by {made_for.value}, this one is by {sort.value}: begin anew.")
     return place

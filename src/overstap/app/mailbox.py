@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from overstap.app.engine import Performed
 from overstap.store.batch import Claim, Intent
@@ -73,3 +74,10 @@ class Mailbox:
                 else:
                     beats.add(item)
         return beats, ended, intents
+
+
+class Wakeups(Protocol):
+    """Something that calls `wake` when runs become due, until it is closed."""
+
+    def close(self) -> None:
+        """Stop calling."""

@@ -11,8 +11,11 @@ from overstap.errors import OverstapError
 from overstap.store.audit import Audit, History
 from overstap.store.audit_books import BooksAudit
 from overstap.store.runs import StoredRun
+from overstap.workflow.breaches import Link, Tip, first_breach
+from overstap.workflow.chain import entry_record
 from overstap.workflow.files import Library
-from overstap.workflow.run import JournalEntry, Kind, fold
+from overstap.workflow.fold import fold
+from overstap.workflow.run import JournalEntry, Kind
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 """What reading raises where rows hold what was never written there."""
@@ -54,10 +57,15 @@ class VerifyReport:
 
 
 class Verifier:
-    """Looks at everything, a page of runs at a time, and changes nothing."""
+    """Looks at everything, a page of runs at a time, and changes nothing.
 
-    def __init__(self, audit: Audit, books: BooksAudit, library: Library) -> None:
+    Args:
+        paused: whether anything is paused now: runs may be parked because of it.
+    """
+
+    def __init__(self, audit: Audit, books: BooksAudit, library: Library, paused: Callable[[], bool]) -> None:
         self._audit = audit
+        self._paused = paused
         self._books = books
         self._library = library
 
@@ -68,8 +76,15 @@ class Verifier:
         lock_check = Check(
             "J5", "A tenant's locks are those of its active run's state; an ended run holds none, so none outlives it"
         )
+        wake_check = Check(
+            "design §4", "A run that nobody works on is due when it has something to do, unless that is paused"
+        )
+        paused = self._paused()
         version_check = Check(
-            "design §3", "Each run follows a workflow version that is known, with the digest it began by"
+            "design §3", "Each run follows a workflow version that is known, with the digest it was given"
+        )
+        chain_check = Check(
+            "design §4", "Each entry's hash covers it and the one before it; `audit verify` looks at all the chains"
         )
 
         def histories() -> Iterator[str | None]:
@@ -79,6 +94,9 @@ class Verifier:
                     self._check_version(version_check, history.stored)
                     self._check_end(end_check, history.stored, history.journal)
                     self._check_locks(lock_check, history.stored)
+                    self._check_chain(chain_check, history.stored, history.journal)
+                    if not paused:
+                        self._check_wake(wake_check, history.stored)
 
         looks: list[tuple[Check, Callable[[], Iterator[str | None]]]] = [
             (fold_check, histories),
@@ -98,7 +116,9 @@ class Verifier:
         ]  # fmt: skip
         for check, look in looks:
             _gather(check, look)
-        checks = [end_check, lock_check, version_check, *(check for check, _ in looks)]
+        if self._paused():
+            wake_check.breaches.clear()  # it was paused while we looked
+        checks = [end_check, lock_check, version_check, chain_check, wake_check, *(check for check, _ in looks)]
         return VerifyReport(sorted(checks, key=lambda check: check.rule))
 
     @staticmethod
@@ -131,7 +151,6 @@ class Verifier:
     def _check_end(self, check: Check, stored: StoredRun, journal: list[JournalEntry]) -> None:
         run = stored.run
         if run.ended_at is None:
-            check.that(stored.due_at is not None or run.due_at is None, f"run {run.id}: nothing will ever wake it")
             return
         check.that(
             stored.due_at is None and stored.claimed_by is None,
@@ -144,6 +163,20 @@ class Verifier:
             return
         after = [entry.seq for entry in journal[end + 1 :] if entry.kind is not Kind.SIGNAL_DISCARDED]
         check.that(not after, f"run {run.id}: entries {after} follow its end")
+
+    @staticmethod
+    def _check_chain(check: Check, stored: StoredRun, journal: list[JournalEntry]) -> None:
+        run = stored.run
+        links = [Link(entry.seq, entry_record(entry), entry.hash) for entry in journal]
+        breach = first_breach(links, [Tip(run.seq, run.head, "the run", newest=True)])
+        check.that(breach is None, breach.sentence(f"run {run.id}, entry {breach.seq}") if breach else "")
+
+    @staticmethod
+    def _check_wake(check: Check, stored: StoredRun) -> None:
+        run = stored.run
+        if run.ended_at is None and stored.claimed_by is None and run.due_at is not None:
+            in_time = stored.due_at is not None and stored.due_at <= run.due_at
+            check.that(in_time, f"run {run.id}: it is to be woken at {run.due_at}, and is due at {stored.due_at}")
 
     def _check_locks(self, check: Check, stored: StoredRun) -> None:
         run = stored.run

@@ -10,17 +10,17 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 from ulid import ULID
 
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
-from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded
+from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
@@ -34,13 +34,6 @@ from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
-
-
-class Wakeups(Protocol):
-    """Something that calls `wake` when runs become due, until it is closed."""
-
-    def close(self) -> None:
-        """Stop calling."""
 
 
 class Worker:
@@ -143,13 +136,13 @@ class Worker:
     def _claim(self) -> None:
         self._look = False
         room = self._reach.runs() - len(self._held)
-        try:
-            if room <= 0:
+        claims: list[Claim] | None = None
+        with self._database_may_be_away():
+            if room > 0:
+                claims = self._engine.claim(self.id, room)
+            else:
                 self._engine.look_at_pauses()
-                return
-            claims = self._engine.claim(self.id, room)
-        except DatabaseUnavailable as error:
-            log.warning("database_away", worker=self.id, error=str(error))  # the next tick tries again
+        if claims is None:
             return
         self._look = len(claims) == room
         for claim in claims:
@@ -159,12 +152,9 @@ class Worker:
             self._wake_when_due()
 
     def _wake_when_due(self) -> None:
-        now = self._engine.clock.now()
-        try:
+        now, next_due = self._engine.clock.now(), None
+        with self._database_may_be_away():
             next_due = self._engine.claims.next_due(now)
-        except DatabaseUnavailable as error:
-            log.warning("database_away", worker=self.id, error=str(error))
-            return
         if next_due is not None:
             delay = self._engine.clock.shrink(next_due - now)
             if delay < self._settings.tick:
@@ -264,15 +254,19 @@ class Worker:
 
     def _renew(self) -> None:
         self._renewed = time.monotonic()
-        try:
+        with self._database_may_be_away():
             self._forget(self._engine.renew(list(self._held.values())))
-        except DatabaseUnavailable as error:
-            log.warning("database_away", worker=self.id, error=str(error))
 
     def _heartbeat(self) -> None:
-        try:
+        with self._database_may_be_away():
             self._fleet.heartbeat(self.id, self._engine.clock.now(), *self._pace.told(time.monotonic()))
             self._engine.claims.fold()
+
+    @contextmanager
+    def _database_may_be_away(self) -> Iterator[None]:
+        """What cannot be done now is done at the next beat."""
+        try:
+            yield
         except DatabaseUnavailable as error:
             log.warning("database_away", worker=self.id, error=str(error))
 

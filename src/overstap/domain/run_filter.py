@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +51,5 @@ class RunFilter:
         """The moment before which a run must have been created; None when any will do."""
         if self.older_than is None:
             return self.until
-        old = now - self.older_than
+        old = now - min(self.older_than, now - _FIRST)
         return old if self.until is None else min(old, self.until)

@@ -5,25 +5,23 @@ Moments are ISO 8601 in UTC, durations are in seconds, money is in cents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from overstap.app.auditing import AuditReport
 from overstap.app.finding import Listed
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
 from overstap.domain.tenant import Licences, Tenant
-from overstap.entrypoints import words
 from overstap.language import language
 from overstap.store.fleet import Standing, WorkerRecord
-from overstap.store.rows import EffectRecord
 from overstap.store.runs import StoredRun
-from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition, StateSpec
-from overstap.workflow.run import JournalEntry
+from overstap.workflow.pauses import Pause
 
 Json = dict[str, Any]
 
@@ -63,48 +61,6 @@ def run_summary(stored: StoredRun) -> Json:
 def listed(one: Listed) -> Json:
     """A run as listings show it, with the place behind it."""
     return {**run_summary(one.stored), "cursor": one.cursor}
-
-
-def run_whole(
-    stored: StoredRun,
-    journal: Sequence[JournalEntry],
-    effects: Sequence[EffectRecord],
-    pending: Sequence[Signal],
-) -> Json:
-    """A run with everything that is known of it."""
-    return {
-        **run_summary(stored),
-        "findings": [finding.to_dict(words.ENGLISH) for finding in words.findings(stored.run)],
-        "journal": [_entry(entry) for entry in journal],
-        "effects": [_effect(effect) for effect in effects],
-        "pending_signals": [
-            {"event": one.event, "reason": one.reason, "actor": one.actor, "at": moment(one.at)} for one in pending
-        ],
-    }
-
-
-def _entry(entry: JournalEntry) -> Json:
-    return {
-        "seq": entry.seq,
-        "at": moment(entry.at),
-        "kind": str(entry.kind),
-        "event": entry.event,
-        "from_state": entry.from_state,
-        "to_state": entry.to_state,
-        "step": entry.step,
-        "actor": entry.actor,
-        "data": dict(entry.data),
-    }
-
-
-def _effect(effect: EffectRecord) -> Json:
-    return {
-        "key": effect.key,
-        "operation": effect.operation,
-        "status": effect.status,
-        "at": moment(effect.at),
-        "error": effect.error,
-    }
 
 
 def task(given: Task, locale: str | None) -> Json:
@@ -185,6 +141,11 @@ def worker(record: WorkerRecord, standing: Standing) -> Json:
     }
 
 
+def pause(given: Pause) -> Json:
+    """A pause in force."""
+    return {**asdict(given), "since": moment(given.since)}
+
+
 def workflow(definition: Definition) -> Json:
     """A workflow as its file says it, with the chart's transitions at their states."""
     return {
@@ -222,3 +183,19 @@ def report(given: VerifyReport) -> Json:
 def database(status: DatabaseStatus) -> Json:
     """How a database stands to the code."""
     return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
+
+
+def audit(given: AuditReport) -> Json:
+    """What `audit verify` looked at and found."""
+    return {
+        "ok": given.ok,
+        "against": None if given.head is None else given.head.model_dump(),
+        "looked_at": {
+            "runs": given.runs,
+            "entries": given.entries,
+            "acts": given.acts,
+            "checkpoints": given.checkpoints,
+        },
+        "breaches": given.breaches,
+        "findings": [asdict(finding) for finding in given.findings],
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console, RenderableType
@@ -13,6 +14,7 @@ from overstap.app.tasks import Task
 from overstap.clock import format_duration
 from overstap.domain.findings import Finding, blockers
 from overstap.language import language
+from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 ENGLISH = language("en")
@@ -115,6 +117,12 @@ def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
     return "a worker"
 
 
+def paused(tell: Callable[[str], None], pauses: Sequence[Pause]) -> None:
+    """Say what is paused, wherever somebody may wonder why nothing moves."""
+    for pause in pauses:
+        tell(f"PAUSED: {pause.what}, since {when(pause.since)}, by {pause.actor}: {pause.reason}")
+
+
 def ended(run: Run) -> str:
     """How an ended run ended, in a few words."""
     took = "" if run.ended_at is None else f" after {span(run.ended_at - run.created_at)}"
@@ -166,5 +174,8 @@ def _act(entry: JournalEntry) -> str:
             return f"replayed from {entry.to_state or entry.from_state}/{entry.step}"
         case Kind.TAKEN_OVER:
             return f"taken away from {entry.data['held_by']}"
+        case Kind.MIGRATED:
+            renamed = f", {entry.from_state} → {entry.to_state}" if entry.to_state else ""
+            return f"carried from v{entry.data['from_version']} to v{entry.data['version']}{renamed}"
         case _:
             return str(entry.kind)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,23 @@ class Money:
 
     cents: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A message with its parameters, to be told later in whichever language is asked for.
+
+    Attributes:
+        params: what `Language.say` takes; another sentence may be among them.
+    """
+
+    message: Message
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, message: Message, **params: Any) -> Self:
+        """The message with these parameters."""
+        return cls(message, params)
 
 
 def lazy_gettext(text: str) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache
 from math import inf
@@ -21,7 +21,7 @@ from babel.support import NullTranslations, Translations
 from num2words import num2words
 
 from overstap.errors import BadInput
-from overstap.language.message import Message, Money
+from overstap.language.message import Message, Money, Sentence
 
 _Unit = Literal["day", "hour", "minute", "second"]
 
@@ -51,8 +51,8 @@ class Language:
         """A message with its parameters in their places, in this language.
 
         Args:
-            params: texts, whole numbers, amounts, dates, moments, durations, other messages, lists of these; for names
-                that no catalogue holds, mappings from a locale to a text.
+            params: texts, whole numbers, amounts, dates, moments, durations, other messages and sentences, lists of
+                these; for names that no catalogue holds, mappings from a locale to a text.
         """
         spoken = {name: self.tell(value) for name, value in params.items()}
         if message.many is None:
@@ -69,6 +69,8 @@ class Language:
                 return value
             case Message():
                 return self.say(value)
+            case Sentence():
+                return self.say(value.message, **value.params)
             case Money():
                 return format_currency(Decimal(value.cents) / 100, value.currency, locale=self.locale)
             case date() | timedelta():
@@ -88,6 +90,11 @@ class Language:
             here = value.astimezone()
             return format_datetime(here, _MOMENT, locale=self.locale, tzinfo=here.tzinfo)
         return format_date(value, "long", locale=self.locale)
+
+    def moment(self, moment: datetime, zone: tzinfo) -> str:
+        """A moment in a zone, with the zone's name, for readers whose own zone is not known."""
+        there = moment.astimezone(zone)
+        return f"{format_datetime(there, _MOMENT, locale=self.locale, tzinfo=zone)} {there.tzname()}"
 
     def _lasting(self, duration: timedelta) -> str:
         rest = round(duration.total_seconds())

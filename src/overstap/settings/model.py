@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from overstap.clock import format_duration, parse_duration, parse_moment
+from overstap.clock import format_duration
+from overstap.settings.kinds import Duration, Moment, PositiveDuration, Several, ShippedPath, Urls, Zone
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = {
@@ -27,35 +29,6 @@ def data_path(kind: Literal["settings", "catalog", "demo", "workflows"]) -> Path
     return inside if inside.exists() else _PACKAGE.parents[1] / _SHIPPED[kind]
 
 
-def _duration(value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str):
-        return parse_duration(value)
-    raise ValueError("write a duration as text, like 250ms, 2s, 1h30m or 14d")
-
-
-def _empty_is_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
-def _moment(value: Any) -> Any:
-    return parse_moment(value) if isinstance(value, str) else value
-
-
-def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
-
-
-def _one_is_several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
-Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
-Several = Annotated[tuple[str, ...], BeforeValidator(_one_is_several)]
-ShippedPath = Annotated[Path | None, BeforeValidator(_empty_is_none)]
 CreditAnswers = Literal["limit", "never"]
 
 
@@ -178,7 +151,11 @@ class EmbeddedSettings(_Section):
 
 
 class OperatorSettings(_Section):
-    """What operators see, and when."""
+    """What operators are shown and told.
+
+    Attributes:
+        stuck_after: failed tries in a row of a step from which its run counts as stuck.
+    """
 
     stuck_after: int = Field(default=5, ge=1)
 
@@ -200,6 +177,27 @@ class SavedFilter(_Section):
     older_than: Duration | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class NotificationSettings(_Section):
+    """Who is told of what needs an operator, and how often; durations are machine time.
+
+    Attributes:
+        urls: Apprise URLs; they may hold passwords and are never shown.
+        interval: at most one message of each topic within it.
+        max_age: what happened while no worker had a URL is told only when it is younger.
+    """
+
+    urls: Urls = ()
+    interval: Duration = timedelta(minutes=5)
+    locale: Literal["en", "nl"] = "en"
+    timezone: Zone = "UTC"
+    max_age: PositiveDuration = timedelta(days=1)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that times are told in."""
+        return ZoneInfo(self.timezone)
 
 
 class LogSettings(_Section):
@@ -232,6 +230,7 @@ class Settings(BaseSettings):
     embedded: EmbeddedSettings = EmbeddedSettings()
     operators: OperatorSettings = OperatorSettings()
     filters: dict[str, SavedFilter] = Field(default_factory=dict)
+    notifications: NotificationSettings = NotificationSettings()
     logs: LogSettings = LogSettings()
 
     @property

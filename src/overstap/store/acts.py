@@ -8,11 +8,11 @@ from sqlalchemy import Connection, case, exists, insert, literal, select, update
 
 from overstap.errors import NotFound
 from overstap.store.database import Database, UtcDateTime
-from overstap.store.rows import JOURNAL, RUN, SIGNAL, changing_values, journal_values
+from overstap.store.rows import JOURNAL, RUN, SIGNAL, changing_values, journal_values, to_signal
 from overstap.store.runs import STORED, StoredRun, to_stored
 from overstap.store.tally import tell_tally
 from overstap.store.wakeup import notify
-from overstap.workflow.decide import Decision
+from overstap.workflow.decide import Decision, discard
 
 
 class Acts:
@@ -37,8 +37,21 @@ class Acts:
             found = hold_runs(connection, [run_id]).get(run_id)
             if found is None:
                 raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
-            advance(connection, [decide(found)])
+            decisions = [decide(found)]
+            if decisions[0].run.ended_at is not None:
+                decisions += _discarded(connection, decisions[0])
+            advance(connection, decisions)
             return hold_runs(connection, [run_id])[run_id]
+
+
+def _discarded(connection: Connection, end: Decision) -> list[Decision]:
+    """What still waited in the inbox of a run that ends with this: no worker will look at it any more."""
+    waiting = SIGNAL.c.run_id == end.run.id, SIGNAL.c.settled_at.is_(None)
+    decisions = [end]
+    for row in connection.execute(select(SIGNAL).where(*waiting).order_by(SIGNAL.c.at, SIGNAL.c.id)):
+        decisions.append(discard(decisions[-1].run, to_signal(row), end.entry.at))
+    connection.execute(update(SIGNAL).where(*waiting).values(settled_at=end.entry.at))
+    return decisions[1:]
 
 
 def hold_runs(connection: Connection, ids: Collection[str]) -> dict[str, StoredRun]:
@@ -48,13 +61,14 @@ def hold_runs(connection: Connection, ids: Collection[str]) -> dict[str, StoredR
 
 
 def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
-    """Write what was decided for runs that the transaction holds, one decision for each, and wake them.
+    """Write what was decided for runs that the transaction holds, in order, and wake them.
 
     A run leaves the hands of its worker: the claim is gone, so that what the worker was doing is dropped at its commit
     (`ClaimLost`), and effects that it began are looked up before they are repeated.
     """
-    before = hold_runs(connection, [decision.run.id for decision in decisions])
-    tell_tally(connection, ((before[decision.run.id].run, decision.run) for decision in decisions))
+    after = {decision.run.id: decision.run for decision in decisions}
+    before = hold_runs(connection, after)
+    tell_tally(connection, ((before[run_id].run, run) for run_id, run in after.items()))
     for decision in decisions:
         run = decision.run
         # A signal that waits in the inbox must not wait for the run's own time.

@@ -15,6 +15,7 @@ from overstap.domain.locks import LOCK_OF_OPERATION, LocksOf
 from overstap.errors import NotFound
 from overstap.store.books import OPERATION
 from overstap.store.rows import JOURNAL, RUN
+from overstap.workflow.run import Kind
 
 _APART = timedelta(minutes=5)
 """What the clocks of two hosts may differ by."""
@@ -22,7 +23,7 @@ _APART = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """One stay of a run in one state, from a journal entry until the next one that changes the state."""
+    """One stay of a run in one state, from a journal entry until the next that changes the state or its version."""
 
     state: str
     locks: frozenset[str]
@@ -71,10 +72,11 @@ def _forbidden(done: Row[Any], runs: dict[str, Sequence[_Stay]]) -> str | None:
 
 def _stays(connection: Connection, tenant_ids: set[str], locks_of: LocksOf) -> dict[str, dict[str, Sequence[_Stay]]]:
     """The states that the runs of tenants went through, by tenant and run."""
+    changes = JOURNAL.c.to_state.is_not(None) | (JOURNAL.c.kind == Kind.MIGRATED)
     query = (
-        select(RUN.c.tenant_id, RUN.c.workflow, RUN.c.version, JOURNAL)
+        select(RUN.c.tenant_id, RUN.c.workflow, JOURNAL)
         .join(RUN, RUN.c.id == JOURNAL.c.run_id)
-        .where(JOURNAL.c.to_state.is_not(None), RUN.c.tenant_id.in_(tenant_ids))
+        .where(changes, RUN.c.tenant_id.in_(tenant_ids))
         .order_by(JOURNAL.c.run_id, JOURNAL.c.seq)
     )
     entries: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
@@ -82,15 +84,21 @@ def _stays(connection: Connection, tenant_ids: set[str], locks_of: LocksOf) -> d
         entries[row.tenant_id, row.run_id].append(row)
     stays: dict[str, dict[str, Sequence[_Stay]]] = defaultdict(dict)
     for (tenant_id, run_id), own in entries.items():
-        ends = [*(row.at for row in own[1:]), None]
-        stays[tenant_id][run_id] = [
-            _Stay(row.to_state, _locks(row, locks_of), row.seq, row.at, end) for row, end in zip(own, ends, strict=True)
-        ]
+        stays[tenant_id][run_id] = list(_of_run(own, locks_of))
     return stays
 
 
-def _locks(entry: Row[Any], locks_of: LocksOf) -> frozenset[str]:
+def _of_run(own: list[Row[Any]], locks_of: LocksOf) -> Iterator[_Stay]:
+    version = 0
+    ends = [*(row.at for row in own[1:]), None]
+    for row, end in zip(own, ends, strict=True):
+        version = row.data.get("version", version)  # what a state locked is told by the version it was in then
+        state = row.to_state or row.from_state
+        yield _Stay(state, _locks(row.workflow, version, state, locks_of), row.seq, row.at, end)
+
+
+def _locks(workflow: str, version: int, state: str, locks_of: LocksOf) -> frozenset[str]:
     try:
-        return locks_of(entry.workflow, entry.version, entry.to_state)
+        return locks_of(workflow, version, state)
     except NotFound:
         return frozenset()  # verify names the version by itself

@@ -9,6 +9,7 @@ from typing import Any
 from overstap.errors import ClaimLost
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Signal
+from overstap.workflow.notable import Notice
 from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry, Run
 
@@ -57,6 +58,7 @@ class Settlement:
         effects: effects of the step, as they turned out.
         keep: stay claimed, because there is more to do at once.
         parked_by: the pause that keeps its next step from being started, if one does: let go until its deadline.
+        notices: which of the entries operators are told of.
     """
 
     claim: Claim
@@ -66,6 +68,7 @@ class Settlement:
     effects: list[EffectRecord] = field(default_factory=list)
     keep: bool = False
     parked_by: Pause | None = None
+    notices: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, u
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
+from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
 from overstap.store.rows import (
     CHANGING_COLUMNS,
@@ -139,6 +140,7 @@ class Claims:
         tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
         if journal := [journal_values(entry) for item in settlements for entry in item.entries]:
             connection.execute(insert(JOURNAL), journal)
+        record_notices(connection, (notice for item in settlements for notice in item.notices))
         if settled := [signal_id for item in settlements for signal_id in item.settled]:
             connection.execute(update(SIGNAL).where(SIGNAL.c.id.in_(settled)).values(settled_at=now))
         settle_effects(connection, [effect for item in settlements for effect in item.effects], now)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, literal, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.store.database import Database
@@ -42,6 +42,9 @@ OTHER_ERRORS = "(other errors)"
 _ERRORS = 20
 """Errors counted one by one."""
 
+_Counted = tuple[Row[Any], Row[Any]]
+"""A bucket, and what was counted in it."""
+
 
 class RunCounts:
     """Counts the runs of one database."""
@@ -59,15 +62,12 @@ class RunCounts:
                 case By.ERROR:
                     return _errors(connection, narrowing)
                 case By.AGE:
-                    ages = Counter(dict.fromkeys((*AGES, OLDER), 0))
-                    for row in _aged(connection, narrowing):
-                        ages[row.age] += row.runs
-                    return dict(ages)
+                    return _ages(connection, narrowing)
                 case By.STATE | By.STATUS | By.PLAN | By.WORKFLOW:
                     counts: Counter[str] = Counter()
                     name = "target_plan" if by is By.PLAN else by.value
-                    for row in _counted(connection, narrowing):
-                        counts[getattr(row, name)] += row.runs
+                    for bucket, row in _counted(connection, narrowing):
+                        counts[getattr(bucket, name)] += row.runs
                     return dict(counts.most_common())
 
     def known(self) -> list[Bucket]:
@@ -76,30 +76,33 @@ class RunCounts:
             return [Bucket(*row[:-1]) for row in connection.execute(counted())]
 
 
-def _counted(connection: Connection, narrowing: Narrowing) -> Sequence[Row[Any]]:
+def _counted(connection: Connection, narrowing: Narrowing) -> list[_Counted]:
     """Buckets, each with its `runs` that match."""
     if not narrowing.rest():
-        return connection.execute(counted(*narrowing.sorts(TALLY_BUCKET))).all()
-    return _looked(connection, narrowing, literal("any"), active=False)
+        return [(row, row) for row in connection.execute(counted(*narrowing.sorts(TALLY_BUCKET)))]
+    return _looked(connection, narrowing, [func.count().label("runs")], active=False)
 
 
-def _aged(connection: Connection, narrowing: Narrowing) -> Sequence[Row[Any]]:
-    """Buckets of active runs, and ages, each with its `runs` that match."""
-    whens = [(RUN.c.id >= first_id(narrowing.now - age), name) for name, age in AGES.items()]
-    return _looked(connection, narrowing, case(*whens, else_=OLDER), active=True)
+def _ages(connection: Connection, narrowing: Narrowing) -> dict[str, int]:
+    """How many active runs match, by age."""
+    younger = {name: func.count().filter(RUN.c.id >= first_id(narrowing.now - age)) for name, age in AGES.items()}
+    numbers = [number.label(name) for name, number in {**younger, OLDER: func.count()}.items()]
+    looked = [row._mapping for _, row in _looked(connection, narrowing, numbers, active=True)]  # noqa: SLF001
+    up_to = [sum(row[name] for row in looked) for name in (*AGES, OLDER)]
+    return {name: number - before for name, number, before in zip((*AGES, OLDER), up_to, [0, *up_to[:-1]], strict=True)}
 
 
 def _looked(
-    connection: Connection, narrowing: Narrowing, age: ColumnElement[Any], *, active: bool
-) -> Sequence[Row[Any]]:
-    told = [*RUN_BUCKET.values(), age.label("age")]
+    connection: Connection, narrowing: Narrowing, numbers: Sequence[ColumnElement[Any]], *, active: bool
+) -> list[_Counted]:
+    if narrowing.few:
+        found = select(*RUN_BUCKET.values(), *numbers).where(*narrowing.sorts(UNINDEXED, active=active))
+        grouped: Select[Any] = found.where(*narrowing.rest()).group_by(*RUN_BUCKET.values())
+        return [(row, row) for row in connection.execute(grouped)]
 
     def look(conditions: Sequence[Condition]) -> Select[Any]:
-        found = select(*told, func.count().label("runs")).where(*conditions, *narrowing.rest())
-        return found.group_by(*RUN_BUCKET.values(), "age")
+        return select(*numbers).select_from(RUN).where(*conditions, *narrowing.rest())
 
-    if narrowing.by_tenant or narrowing.by_trouble:
-        return connection.execute(look(narrowing.sorts(UNINDEXED, active=active))).all()
     return of_buckets(connection, counted(*narrowing.sorts(TALLY_BUCKET, active=active)), look)
 
 
@@ -108,9 +111,7 @@ def _errors(connection: Connection, narrowing: Narrowing) -> dict[str, int]:
     matching = select(RUN.c.error, number).where(
         RUN.c.error.is_not(None), *narrowing.sorts(UNINDEXED), *narrowing.rest()
     )
-    rows: Iterator[Row[Any]] = iter(
-        connection.execute(matching.group_by(RUN.c.error).order_by(number.desc(), RUN.c.error))
-    )
-    counts = {row.error: row.runs for row, _ in zip(rows, range(_ERRORS), strict=False)}
-    others = sum(row.runs for row in rows)
+    rows = connection.execute(matching.group_by(RUN.c.error).order_by(number.desc(), RUN.c.error)).all()
+    counts = {row.error: row.runs for row in rows[:_ERRORS]}
+    others = sum(row.runs for row in rows[_ERRORS:])
     return {**counts, OTHER_ERRORS: others} if others else counts

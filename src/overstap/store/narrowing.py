@@ -43,13 +43,13 @@ class Narrowing:
     escalations: Collection[tuple[str, int, str]]
 
     @property
-    def by_tenant(self) -> bool:
-        """Whether it leaves the few runs of one tenant."""
-        return self.filter.tenant is not None
+    def few(self) -> bool:
+        """Whether an index has just the few runs that it leaves: those of a tenant, with an error, or held."""
+        wanted = self.filter
+        return wanted.tenant is not None or wanted.held or self._in_trouble
 
     @property
-    def by_trouble(self) -> bool:
-        """Whether it leaves at most the few runs that have an error."""
+    def _in_trouble(self) -> bool:
         return self.filter.stuck or self.filter.error is not None
 
     def sorts(self, columns: Columns, *, active: bool = False) -> list[Condition]:
@@ -92,8 +92,10 @@ class Narrowing:
             found.append(RUN.c.deadline_at < self.now)
         if wanted.tenant is not None:
             found.append(RUN.c.tenant_id == wanted.tenant)
-        if self.by_trouble:
+        if self._in_trouble:
             found.append(RUN.c.error.is_not(None))
+        if wanted.held:
+            found.append(RUN.c.held.is_not(None))
         if wanted.error is not None:
             found.append(RUN.c.error.icontains(wanted.error, autoescape=True))
         if wanted.stuck:
@@ -114,15 +116,16 @@ def of_buckets(
     buckets: Select[Any],
     look: Callable[[Sequence[Condition]], Select[Any]],
     merge: Callable[[Select[Any]], Select[Any]] = lambda found: found,
-) -> list[Row[Any]]:
-    """What a look into each bucket finds: all of it on SQLite, merged on PostgreSQL."""
+) -> list[tuple[Row[Any], Row[Any]]]:
+    """What a look into each bucket finds, each row beside its bucket: all of it on SQLite, merged on PostgreSQL."""
     if connection.dialect.name == "sqlite":
         one = look([column == bindparam(f"in_{name}") for name, column in RUN_BUCKET.items()])
         return [
-            row
+            (bucket, row)
             for bucket in connection.execute(buckets).all()
             for row in connection.execute(one, {f"in_{name}": getattr(bucket, name) for name in Bucket._fields})
         ]
     there = buckets.subquery("bucket")
     inside = look([column == there.c[name] for name, column in RUN_BUCKET.items()]).lateral("inside")
-    return list(connection.execute(merge(select(inside).select_from(there.join(inside, true())))).all())
+    both = select(*(there.c[name] for name in Bucket._fields), inside).select_from(there.join(inside, true()))
+    return [(row, row) for row in connection.execute(merge(both))]

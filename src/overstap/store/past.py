@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from overstap.store.database import Database
 from overstap.store.rows import JOURNAL, RUN
+from overstap.workflow.run import Kind
 
 _LAST = 1000
 
@@ -36,11 +37,13 @@ class Past:
             .subquery()
         )
         first, last = JOURNAL.alias(), JOURNAL.alias()
+        # A state's other name in a newer version of the workflow is not another stay.
+        came, left_it = (one.c.kind.in_((Kind.SUBMITTED, Kind.TRANSITION)) for one in (first, last))
         query = (
             select(first.c.at.label("began"), last.c.at.label("ended"))
             .select_from(ended)
-            .join(first, (first.c.run_id == ended.c.id) & (first.c.to_state == entered))
-            .join(last, (last.c.run_id == ended.c.id) & (last.c.from_state == left) & last.c.to_state.is_not(None))
+            .join(first, (first.c.run_id == ended.c.id) & (first.c.to_state == entered) & came)
+            .join(last, (last.c.run_id == ended.c.id) & (last.c.from_state == left) & left_it)
             .where(ended.c.workflow == workflow, ended.c.kind == kind)
         )
         with self._database.read() as connection:

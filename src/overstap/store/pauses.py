@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, case, delete, insert, select, tuple_, 
 from sqlalchemy.sql import ColumnElement
 
 from overstap.errors import Conflict, NotFound
+from overstap.store.acts_log import record_act
 from overstap.store.database import Database
 from overstap.store.rows import RUN
 from overstap.store.tables import PauseRow
@@ -46,10 +47,14 @@ class PauseBook:
             values = {"scope": pause.scope.value, "name": pause.name}
             values |= {"reason": pause.reason, "actor": pause.actor}
             connection.execute(insert(PAUSE), {**values, "since": pause.since})
+            self._record(connection, "paused", pause, {})
             notify(connection)  # workers look at once
 
-    def remove(self, scope: Scope, name: str) -> int:
+    def remove(self, pause: Pause) -> int:
         """Lift a pause, and make due again what was parked.
+
+        Args:
+            pause: which one; with who lifts it, when and why.
 
         Returns:
             How many runs are due again, or were parked by another pause too and will be again.
@@ -58,10 +63,8 @@ class PauseBook:
             NotFound: when there is no such pause.
         """
         with self._database.write() as connection:
-            if not connection.execute(delete(PAUSE).where(_is(scope, name))).rowcount:
-                raise NotFound(
-                    f"There is no pause of {scope} {name}".rstrip() + "; `overstap pauses` shows those in force."
-                )
+            if not connection.execute(delete(PAUSE).where(_is(pause.scope, pause.name))).rowcount:
+                raise NotFound(f"There is no pause of {pause.what}; `overstap pauses` shows those in force.")
             earliest = case((RUN.c.deadline_at < RUN.c.wake_at, RUN.c.deadline_at), else_=RUN.c.wake_at)
             parked = (
                 RUN.c.ended_at.is_(None)
@@ -75,8 +78,21 @@ class PauseBook:
                 connection.execute(select(RUN.c.id).where(parked).order_by(RUN.c.id).with_for_update()).scalars().all()
             )
             connection.execute(update(RUN).where(parked).values(due_at=earliest))
+            self._record(connection, "resumed", pause, {"due_again": len(ids)})
             notify(connection)
             return len(ids)
+
+    @staticmethod
+    def _record(connection: Connection, kind: str, pause: Pause, data: dict[str, int]) -> None:
+        record_act(
+            connection,
+            at=pause.since,
+            actor=pause.actor,
+            kind=kind,
+            subject=pause.what,
+            reason=pause.reason,
+            data=data,
+        )
 
 
 def in_force(connection: Connection, places: Collection[Place]) -> set[Place]:

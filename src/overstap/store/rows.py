@@ -10,6 +10,7 @@ from sqlalchemy import Row, Table
 
 from overstap.domain.locks import ActiveRun
 from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
+from overstap.workflow.chain import entry_record
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
@@ -21,7 +22,7 @@ WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
 
 _FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
 _CHANGING = (
-    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "error", "held",
+    "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "head", "error", "held",
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")
@@ -40,6 +41,7 @@ class EffectRecord:
         status: `intended`, `confirmed`, `unknown` or `refused`.
         request: what the provider is asked, the same at every repeat.
         fresh: recorded just now, so that no call can have gone out before.
+        settled_at: when it last turned out one way or the other; None while it is under way.
     """
 
     key: str
@@ -51,6 +53,7 @@ class EffectRecord:
     error: str | None
     at: datetime
     fresh: bool = False
+    settled_at: datetime | None = None
 
 
 def to_run(row: Row[Any]) -> Run:
@@ -90,19 +93,14 @@ def fixed_values(run: Run) -> dict[str, Any]:
 
 
 def journal_values(entry: JournalEntry) -> dict[str, Any]:
-    """The row of a journal entry."""
-    return {
-        "run_id": entry.run_id,
-        "seq": entry.seq,
-        "at": entry.at,
-        "kind": entry.kind.value,
-        "event": entry.event,
-        "from_state": entry.from_state,
-        "to_state": entry.to_state,
-        "step": entry.step,
-        "actor": entry.actor,
-        "data": dict(entry.data),
-    }
+    """The row of a journal entry.
+
+    Raises:
+        ValueError: when it is not sealed: no entry is stored outside its run's chain.
+    """
+    if not entry.hash:
+        raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
+    return {**entry_record(entry), "hash": entry.hash}
 
 
 def to_entry(row: Row[Any]) -> JournalEntry:
@@ -127,4 +125,5 @@ def to_effect(row: Row[Any]) -> EffectRecord:
         response=row.response,
         error=row.error,
         at=row.at,
+        settled_at=row.settled_at,
     )

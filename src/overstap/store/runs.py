@@ -235,6 +235,8 @@ def put_signal(connection: Connection, run_id: str, signal: Signal) -> None:
     values = {name: getattr(signal, name) for name in ("id", "event", "reason", "actor", "at")}
     connection.execute(insert(SIGNAL), {**values, "run_id": run_id})
     # A claimed run is not made due: its holder sees the inbox at its next commit.
-    due_at = case((RUN.c.claimed_by.is_(None), signal.at), else_=RUN.c.due_at)
+    # One that is due already keeps its place in the queue.
+    later = RUN.c.due_at.is_(None) | (RUN.c.due_at > signal.at)
+    due_at = case((RUN.c.claimed_by.is_(None) & later, signal.at), else_=RUN.c.due_at)
     connection.execute(update(RUN).where(RUN.c.id == run_id).values(inbox=RUN.c.inbox + 1, due_at=due_at))
     notify(connection)

@@ -84,10 +84,8 @@ def _first_ids(
     def look(conditions: Sequence[Condition]) -> Select[Any]:
         return select(RUN.c.id, key.label("key")).where(*conditions, *rest).order_by(*order).limit(limit)
 
-    in_trouble = narrowing.by_trouble or sort is Sort.ATTEMPTS
-    if narrowing.by_tenant or in_trouble:
-        error = [RUN.c.error.is_not(None)] if in_trouble else []
-        return list(connection.execute(look([*narrowing.sorts(UNINDEXED), *error])).scalars())
+    if narrowing.few or sort is Sort.ATTEMPTS:
+        return list(connection.execute(look(narrowing.sorts(UNINDEXED))).scalars())
     sorts = narrowing.sorts(TALLY_BUCKET, active=sort is Sort.DEADLINE)
     if not sorts:
         return list(connection.execute(look([])).scalars())
@@ -96,7 +94,7 @@ def _first_ids(
         told = found.selected_columns
         return found.order_by(*_order(sort, told["key"], told["id"])).limit(limit)
 
-    rows = of_buckets(connection, counted(*sorts), look, merge)
+    rows = [row for _, row in of_buckets(connection, counted(*sorts), look, merge)]
     if connection.dialect.name == "sqlite":
         rows.sort(key=lambda row: row.id, reverse=sort is Sort.NEWEST)
         if sort is Sort.DEADLINE:
@@ -119,7 +117,7 @@ def _order(sort: Sort, key: ColumnElement[Any], run_id: ColumnElement[Any]) -> l
 def _behind(sort: Sort, after: Position | None) -> list[Condition]:
     """What is in an order at all, and behind a place."""
     there: list[Condition] = [RUN.c.deadline_at.is_not(None)] if sort is Sort.DEADLINE else []
-    there += [RUN.c.attempt > 0] if sort is Sort.ATTEMPTS else []
+    there += [RUN.c.attempt > 0, RUN.c.error.is_not(None)] if sort is Sort.ATTEMPTS else []  # the few have an index
     if after is None:
         return there
     match sort:

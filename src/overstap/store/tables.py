@@ -27,6 +27,11 @@ def document() -> Any:
     return Field(default_factory=dict, sa_column=Column(JsonDocument, nullable=False))
 
 
+def chained() -> Any:
+    """A hash of a chain; what comes in without one breaks the chain, and `audit verify` names it."""
+    return Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+
 class RunRow(SQLModel, table=True):
     """One run: what its journal folds to, and below it what only scheduling needs (never part of the fold)."""
 
@@ -39,6 +44,8 @@ class RunRow(SQLModel, table=True):
         Index("run_of_tenant", "tenant_id", "id"),
         # With what search looks at besides the order, so that it needs no row to leave a run out.
         Index("run_in_bucket", "state", "status", "target_plan", "workflow", "version", "id", "deadline_at"),
+        Index("run_held", "id",
+              sqlite_where=text("held IS NOT NULL"), postgresql_where=text("held IS NOT NULL")),
         Index("run_in_trouble", "id",
               sqlite_where=text("error IS NOT NULL"), postgresql_where=text("error IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 70}},
@@ -63,6 +70,7 @@ class RunRow(SQLModel, table=True):
     done: int
     total: int
     seq: int
+    head: str = chained()
     error: str | None = Field(default=None, sa_type=Text)
     held: str | None = Field(default=None, sa_type=Text)
     wake_at: datetime | None = moment(nullable=True)
@@ -94,6 +102,7 @@ class JournalRow(SQLModel, table=True):
     step: str | None = Field(default=None, sa_type=Text)
     actor: str = Field(sa_type=Text)
     data: dict[str, Any] = document()
+    hash: str = chained()
 
 
 class SignalRow(SQLModel, table=True):
@@ -143,6 +152,35 @@ class ActRow(SQLModel, table=True):
     subject: str = Field(sa_type=Text)
     reason: str = Field(sa_type=Text)
     data: dict[str, Any] = document()
+    hash: str = Field(sa_type=Text)
+
+
+class CheckpointRow(SQLModel, table=True):
+    """Where all chains were at one time: the digest of each checkpoint covers the one before it, and its heads.
+
+    Each has the heads of the runs that went on since the checkpoint before; `act_seq` and `act_hash` are the last act.
+    """
+
+    __tablename__ = "checkpoint"
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    database_id: str = Field(sa_type=Text)
+    at: datetime = moment()
+    runs: int
+    act_seq: int
+    act_hash: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+
+
+class CheckpointHeadRow(SQLModel, table=True):
+    """How far a run was at a checkpoint: its newest journal entry and that one's hash."""
+
+    __tablename__ = "checkpoint_head"
+    __table_args__ = (Index("checkpoint_head_of_run", "run_id", "seq"),)
+
+    checkpoint: int = Field(primary_key=True)
+    run_id: str = Field(sa_type=Text, primary_key=True)
+    seq: int
     hash: str = Field(sa_type=Text)
 
 

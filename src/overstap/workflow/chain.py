@@ -1,6 +1,7 @@
 """Hash chains: each record's hash covers the record and the hash before it, so that none can change unseen (ADR 13).
 
-The canonical form of a record is JSON in UTF-8, keys sorted, no blanks, moments in ISO 8601 in UTC with microseconds.
+The canonical form of a record is JSON in UTF-8, keys sorted, no blanks, its moments in ISO 8601 in UTC with
+microseconds. A hash is SHA-256 over the hash before it, in hexadecimal, and this form.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
+from types import NoneType
 from typing import Any
 
 import orjson
+
+from overstap.workflow.run import JournalEntry, Kind
 
 BEGINNING = ""
 """The hash before the first record of a chain."""
@@ -19,12 +23,62 @@ BEGINNING = ""
 _LEAST_WHOLE, _MOST_WHOLE = -(2**63), 2**64 - 1
 
 
+def sealed(
+    previous: str,
+    *,
+    run_id: str,
+    seq: int,
+    at: datetime,
+    kind: Kind,
+    event: str | None = None,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    step: str | None = None,
+    actor: str,
+    data: Mapping[str, Any],
+) -> JournalEntry:
+    """A new journal entry with its hash.
+
+    Args:
+        previous: the hash of the entry before it in its run, `BEGINNING` for the first.
+    """
+    covered = {
+        "run_id": run_id,
+        "seq": seq,
+        "at": at,
+        "kind": kind,
+        "event": event,
+        "from_state": from_state,
+        "to_state": to_state,
+        "step": step,
+        "actor": actor,
+        "data": data,
+    }
+    return JournalEntry(**covered, hash=link(previous, covered))  # type: ignore[arg-type]
+
+
+def entry_record(entry: JournalEntry) -> dict[str, Any]:
+    """What a journal entry's hash covers: all of it."""
+    return {
+        "run_id": entry.run_id,
+        "seq": entry.seq,
+        "at": entry.at,
+        "kind": entry.kind.value,
+        "event": entry.event,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "step": entry.step,
+        "actor": entry.actor,
+        "data": dict(entry.data),
+    }
+
+
 def link(previous: str, record: Mapping[str, Any]) -> str:
     """The hash of a record that follows on another one.
 
     Args:
         previous: the hash of the record before it, `BEGINNING` for the first.
-        record: moments, JSON values, and JSON values within them.
+        record: its moment under `at`, JSON values under `data`, all else text and integers.
 
     Returns:
         SHA-256 in hexadecimal, 64 characters.
@@ -33,38 +87,53 @@ def link(previous: str, record: Mapping[str, Any]) -> str:
 
 
 def canonical(record: Mapping[str, Any]) -> bytes:
-    """A record as it is hashed: the same bytes before it was stored and after, whatever database keeps it."""
-    return orjson.dumps(
-        {name: _plain(value) for name, value in record.items()},
-        option=orjson.OPT_SORT_KEYS,
-    )
+    """A record as it is hashed: the same bytes before it was stored and after, whichever database keeps it."""
+    told = orjson.dumps({**record, "at": _told(record["at"])}, option=orjson.OPT_SORT_KEYS)
+    if not _may_hold_floats(record.get("data")):
+        return told
+    return orjson.dumps(_plain(orjson.loads(told)), option=orjson.OPT_SORT_KEYS)
 
 
-def told(moment: datetime) -> str:
-    """A moment as the canonical form has it."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+def _told(moment: datetime) -> str:
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+
+
+def _may_hold_floats(value: Any) -> bool:
+    """Whether the long way is needed; looking is a good deal cheaper than going it."""
+    kind = type(value)
+    if kind in _NO_FLOATS:
+        return False
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
+        return True
+    return any(type(one) not in _NO_FLOATS and _may_hold_floats(one) for one in value)
+
+
+_NO_FLOATS = frozenset({str, int, bool, NoneType})
 
 
 def _plain(value: Any) -> Any:
     match value:
-        case str() | int() | None:
-            return value
-        case dict():
-            return {name: _plain(one) for name, one in value.items()}
-        case list() | tuple():
-            return [_plain(one) for one in value]
         case float():
             return _number(value)
-        case datetime():
-            return told(value)
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
         case _:
             return value
 
 
-def _number(value: float) -> int | float:
-    """A whole float as the integer that JSONB gives back for it; 1e16 and 10000000000000000 are one number to it."""
-    if not value.is_integer():
-        return value
-    # The digits as JSON has them, not those of the binary value: 1.2345678901234568e18 ends in 800 there, not in 768.
-    whole = int(Decimal(repr(value)))
-    return whole if _LEAST_WHOLE <= whole <= _MOST_WHOLE else value
+def _number(value: float) -> int | orjson.Fragment:
+    """A float as Python writes it, and a whole one as an integer.
+
+    To JSONB, 1e16 and 10000000000000000 are one number: it gives back either as the integer.
+    """
+    told = repr(value)
+    if value.is_integer():
+        # The digits of the text, not of the binary value: 1.2345678901234568e18 ends in 800 in JSON, not in 768.
+        whole = int(Decimal(told))
+        if _LEAST_WHOLE <= whole <= _MOST_WHOLE:
+            return whole
+    return orjson.Fragment(told)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from overstap.workflow.chain import BEGINNING, sealed
 from overstap.workflow.definition import Definition
+from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
-from overstap.workflow.run import JournalEntry, Kind, Run, Status, apply
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ def awaits_sometime(definition: Definition, state: str, event: str) -> bool:
     return any(event in definition.states[name].signals for name in definition.reachable(state))
 
 
+def effect_key(run: Run, step: str) -> str:
+    """The idempotency key of a step's effect: `run:state:visit:step[:chunk]` (rules.md J7)."""
+    chunk = f":{run.chunk}" if run.chunk else ""
+    return f"{run.id}:{run.state}:{run.visit}:{step}{chunk}"
+
+
 def submit(
     definition: Definition, run_id: str, tenant_id: str, order: Mapping[str, Any], actor: str, now: datetime
 ) -> Decision:
@@ -114,8 +122,15 @@ def submit(
         "input": dict(order),
         **_entering(definition, definition.initial, now),
     }
-    entry = JournalEntry(
-        run_id=run_id, seq=1, at=now, kind=Kind.SUBMITTED, to_state=definition.initial, actor=actor, data=data
+    entry = sealed(
+        BEGINNING,
+        run_id=run_id,
+        seq=1,
+        at=now,
+        kind=Kind.SUBMITTED,
+        to_state=definition.initial,
+        actor=actor,
+        data=data,
     )
     return Decision(apply(None, entry), entry)
 
@@ -215,7 +230,8 @@ def record(
     data: Mapping[str, Any],
 ) -> Decision:
     """The run with one more entry in its journal."""
-    entry = JournalEntry(
+    entry = sealed(
+        run.head,
         run_id=run.id,
         seq=run.seq + 1,
         at=now,

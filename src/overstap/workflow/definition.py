@@ -116,14 +116,13 @@ class Definition:
     @cached_property
     def escalations(self) -> frozenset[str]:
         """The states that a deadline leads into while the work goes on: a run there can still end in every way."""
-        finals, ahead = self.chart.finals, self.chart.reachable
         late = (
             (name, self.chart.moves[name][spec.deadline.event])
             for name, spec in self.states.items()
             if spec.deadline is not None
         )
         return frozenset(
-            target for name, target in late if target not in finals and finals & ahead(target) == finals & ahead(name)
+            target for name, target in late if target not in self.chart.finals and self.ends(target) == self.ends(name)
         )
 
     def draw(self, fmt: Format) -> str:

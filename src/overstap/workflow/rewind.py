@@ -12,7 +12,8 @@ from datetime import datetime
 
 from overstap.errors import Refused
 from overstap.workflow.definition import Definition
-from overstap.workflow.run import JournalEntry, Run, Status, apply
+from overstap.workflow.fold import apply
+from overstap.workflow.run import JournalEntry, Run, Status
 
 StepEvents = Mapping[str, AbstractSet[str]]
 """The events that each registered step may send."""

@@ -119,7 +119,8 @@ def _set(face: Face, **given: object) -> None:
 def _work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
     made = app.worker()
     switch.guard(made)
-    made.run(until_idle=until_idle)
+    with app.telling():
+        made.run(until_idle=until_idle)
     if made.in_flight:
         # Its threads are still in a step; waiting for them would break the promise of --grace.
         logging.shutdown()

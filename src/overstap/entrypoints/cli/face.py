@@ -19,7 +19,7 @@ from rich.text import Text
 from overstap.app.service import Service
 from overstap.bootstrap import App, open_app
 from overstap.domain.tenant import BillingFrequency, PaymentMethod, Tenant
-from overstap.entrypoints import shapes, words
+from overstap.entrypoints import run_shapes, shapes, words
 from overstap.errors import BadInput, NotFound
 from overstap.language import language
 from overstap.settings import Settings, load_settings
@@ -63,6 +63,8 @@ ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why
 KeyOption = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="The same key again gives the same answer, and does nothing.")
 ]
+JSON_LAST = 1000
+"""How many entries and effects of a run JSON has, unless all are asked for."""
 NO_REASON = "no reason given"
 
 _WIDE = 200
@@ -201,5 +203,4 @@ def find_tenant(service: Service, text: str) -> Tenant:
 
 def whole(app: App, stored: StoredRun) -> shapes.Json:
     """A run as `runs show --json` gives it, with its journal and effects."""
-    known, service = stored.run.id, app.service
-    return shapes.run_whole(stored, service.journal(known), service.effects(known), service.pending_signals(known))
+    return run_shapes.run_whole(app.looking.look(stored.run.id, JSON_LAST))

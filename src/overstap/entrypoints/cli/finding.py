@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from overstap.app.finding import By, Listed, Sort
-from overstap.bootstrap import App
-from overstap.domain.run_filter import RunFilter
+from overstap.app.finding import By, Sort
 from overstap.entrypoints import shapes, words
 from overstap.entrypoints.cli import runs
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
 from overstap.entrypoints.cli.filters import Chosen, takes_filter
+from overstap.store.runs import StoredRun
 
 _PAGE = 50
-_AT_ONCE = 500
+_COLUMNS = ("run", "tenant", "change", "state", "status", "progress", "waits for, or how it ended", "held by")
 
 
 @takes_filter
@@ -39,43 +39,40 @@ def list_(
     """List runs, the newest first; all that is asked for must hold."""
     with face.app() as app:
         wanted = chosen.filter(app)
-        found = _listing(app, wanted, sort, cursor, most=None if limit is None and as_json else (limit or _PAGE) + 1)
         if as_json:
-            face.json([shapes.listed(one) for one in islice(found, limit)])
+            face.json([shapes.listed(one) for one in app.search.listing(wanted, sort=sort, cursor=cursor, most=limit)])
             return
-        listed = list(found)
+        listed = list(app.search.listing(wanted, sort=sort, cursor=cursor, most=(limit or _PAGE) + 1))
         shown = listed[: limit or _PAGE]
         tasks = {one.stored.run.id: app.tasks.of(one.stored.run) for one in shown}
-        now = app.service.now()
+        now, pauses = app.service.now(), app.operators.pauses()
     if not shown:
         nothing = wanted.is_empty and cursor is None and sort in {Sort.NEWEST, Sort.OLDEST}
         face.tell("No runs yet; `overstap submit` orders a change." if nothing else "No such runs.")
         return
-    table = words.table(
-        "run", "tenant", "change", "state", "status", "progress", "waits for, or how it ended", "held by"
-    )
-    for stored in (one.stored for one in shown):
-        run = stored.run
-        tried = f"{run.status}/{run.attempt}" if run.attempt else str(run.status)
-        progress = f"{run.done}/{run.total}" if run.total else ""
-        waits = words.waits_for(run, now, tasks[run.id])
-        about = (run.id, words.title(run), words.change(run), words.state(run.state))
-        table.add_row(*about, tried, progress, waits, stored.claimed_by or "")
-    face.print(table)
+    face.print(_table([(one.stored, words.waits_for(one.stored.run, now, tasks[one.stored.run.id])) for one in shown]))
+    words.paused(face.tell, pauses)
     if len(listed) > len(shown):
         face.tell(f"There are more: --cursor {shown[-1].cursor}")
 
 
-def _listing(app: App, wanted: RunFilter, sort: Sort, cursor: str | None, most: int | None) -> Iterator[Listed]:
-    """So many runs in order, read a page at a time; None gives all of them."""
-    while most is None or most > 0:
-        size = _AT_ONCE if most is None else min(_AT_ONCE, most)
-        page = app.search.page(wanted, sort=sort, cursor=cursor, limit=size)
-        yield from page
-        if len(page) < size:
-            return
-        cursor = page[-1].cursor
-        most = None if most is None else most - size
+def _table(listed: Sequence[tuple[StoredRun, str]]) -> Table:
+    """Runs, each with what it waits for; a column that is empty for all of them gives its room to the others."""
+    rows = [_row(stored, waits) for stored, waits in listed]
+    used = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(map(str, cells))]
+    table = words.table(*(_COLUMNS[place] for place in used))
+    table.columns[0].no_wrap = True  # an id is copied whole, or not at all
+    for row in rows:
+        table.add_row(*(row[place] for place in used))
+    return table
+
+
+def _row(stored: StoredRun, waits: str) -> tuple[str | Text, ...]:
+    run = stored.run
+    tried = f"{run.status}/{run.attempt}" if run.attempt else str(run.status)
+    progress = f"{run.done}/{run.total}" if run.total else ""
+    about = (run.id, words.title(run), words.change(run), words.state(run.state))
+    return (*about, tried, progress, waits, stored.claimed_by or "")
 
 
 @takes_filter

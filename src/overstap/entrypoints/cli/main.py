@@ -16,12 +16,16 @@ import typer
 
 from overstap import __version__
 from overstap.entrypoints.cli import (
+    acting,
+    audit,
     catalog,
     daemon,
     database,
     finding,
     licences,
+    notifications,
     orders,
+    pausing,
     portal,
     questions,
     rehearsal,
@@ -75,13 +79,17 @@ questions.add_to(app)
 orders.add_to(app)
 finding.add_to(app)
 runs.add_to(app)
+acting.add_to(app, runs.group)
+pausing.add_to(app)
 tasks.add_to(app)
+notifications.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)
 portal.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
+audit.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
 replay.add_to(app)

@@ -1,4 +1,4 @@
-"""`overstap workflow …`: check workflow files and draw them; needs no database."""
+"""`overstap workflow …`: check workflow files and draw them, without a database; carry runs to a newer version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from overstap.entrypoints import shapes
+from overstap.entrypoints.cli import versions
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
 from overstap.errors import BadInput
 from overstap.steps import STEP_EVENTS
@@ -18,7 +19,9 @@ from overstap.workflow.definition import Definition, load_definition
 from overstap.workflow.files import load_library
 from overstap.workflow.spec import WorkflowError
 
-group = typer.Typer(help="Workflows: check their files, draw them.", no_args_is_help=True)
+group = typer.Typer(
+    help="Workflows: check their files, draw them, bring runs to a newer version.", no_args_is_help=True
+)
 
 
 class Picture(StrEnum):
@@ -79,4 +82,6 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     command(group, "check")(check)
     command(group, "show")(show)
+    command(group, "rehearse")(versions.rehearse)
+    command(group, "migrate")(versions.migrate)
     app.add_typer(group, name="workflow")

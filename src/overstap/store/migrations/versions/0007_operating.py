@@ -8,11 +8,15 @@ from alembic import op
 from overstap.store.database import UtcDateTime
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
+
+
+_HELD = sa.text("held IS NOT NULL")
 
 
 def upgrade() -> None:
     op.add_column("run", sa.Column("held", sa.Text, nullable=True))
+    op.create_index("run_held", "run", ["id"], unique=False, sqlite_where=_HELD, postgresql_where=_HELD)
     op.create_table(
         "pause",
         sa.Column("scope", sa.Text, primary_key=True),
@@ -25,4 +29,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("pause")
+    op.drop_index("run_held", table_name="run", sqlite_where=_HELD, postgresql_where=_HELD)
     op.drop_column("run", "held")

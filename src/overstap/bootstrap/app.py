@@ -1,4 +1,4 @@
-"""The only place where objects are wired."""
+"""The application: everything wired over one database."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from typing import Self
 
 import structlog
 
+from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
+from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
+from overstap.app.looking import Looking
+from overstap.app.operators import Operators
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.rehearsing import Rehearsals
@@ -23,34 +27,40 @@ from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
+from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
+from overstap.app.versions import Versions
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from overstap.domain.case import Limits
 from overstap.domain.change import Route
 from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import NotFound, Refused
+from overstap.errors import BadInput, Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
+from overstap.store.acts import Acts
 from overstap.store.answers import Answers
 from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
+from overstap.store.chains import Chains
+from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
-from overstap.store.schema import DatabaseStatus, SchemaState, refuse_newer, schema_status, upgrade_schema
+from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
+from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
-
-__all__ = ["App", "DatabaseStatus", "database_status", "make_guard", "open_app", "upgrade_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +90,7 @@ class App:
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
         self.pauses = PauseBook(database)
+        self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -107,6 +118,7 @@ class App:
             self.clock,
             keep_old_billing=settings.rules.keep_old_billing,
         )
+        self.auditing = Auditing(Chains(database), Checkpoints(database), self.clock)
         self.search = Search(
             RunSearch(database),
             RunCounts(database),
@@ -117,6 +129,7 @@ class App:
             stuck_after=settings.operators.stuck_after,
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
+        self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
         planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
         self.replays = Replays(PlanBook(database), self.search, planner, self.library, settings.replay, self.clock)
         options = StepOptions(
@@ -127,6 +140,16 @@ class App:
             remind_after=settings.tasks.remind_after,
         )
         self.steps = registry(self.provider, self.catalog, options)
+        self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
+        self.looking = Looking(
+            self.runs,
+            History(database),
+            self.tasks,
+            self.operators,
+            self.library,
+            self.clock,
+            beat=settings.worker.heartbeat,
+        )
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
 
@@ -143,7 +166,26 @@ class App:
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
             read_pauses=self.pauses.all,
+            stuck_after=self.settings.operators.stuck_after,
         )
+
+    @cached_property
+    def teller(self) -> Teller:
+        """What tells operators, by the URLs of the settings.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        given = self.settings.notifications
+        return Teller(self.notices, open_channels(given.urls), self.clock, given)
+
+    def telling(self) -> TellingThread:
+        """Operators are told for as long as its block lasts, beside whatever runs in it.
+
+        Raises:
+            BadInput: when one of the URLs cannot be used.
+        """
+        return TellingThread(self.teller, self.settings.worker.tick)
 
     @property
     def rehearsals(self) -> Rehearsals:
@@ -172,7 +214,8 @@ class App:
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
-        return Verifier(Audit(self.database), BooksAudit(self.database), self.library).verify()
+        audit, books = Audit(self.database), BooksAudit(self.database)
+        return Verifier(audit, books, self.library, lambda: bool(self.pauses.all())).verify()
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.
@@ -212,81 +255,17 @@ def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualCloc
 
 def _credit_window(library: Library) -> timedelta:
     """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    deadline = library.latest(WORKFLOWS[Route.WIZARD]).states[CREDIT_CHECK].deadline
-    if deadline is None:  # the lint rules this out: the state waits for signals
-        raise ValueError(f"{CREDIT_CHECK} has no deadline")
-    return deadline.after
+    newest = library.latest(WORKFLOWS[Route.WIZARD])
+    check = newest.states.get(CREDIT_CHECK)
+    if check is None or check.deadline is None:
+        raise BadInput(
+            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
+            "by it how long a credit check may last: keep that name."
+        )
+    return check.deadline.after
 
 
 def make_guard(library: Library, settings: Settings) -> Guard:
     """What refuses from outside what a run locks, as its workflow file and the settings say."""
     whole = settings.rules.portal_lock == "portal"
     return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))
-
-
-def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None = None, create: bool = True) -> App:
-    """Open the database that the settings name, and wire everything over it.
-
-    Args:
-        upgrade: bring an older schema up to date.
-        speed: let the database's time run so many times as fast; for demos and rehearsals.
-        create: make a database that is missing or empty.
-
-    Raises:
-        NotFound: when there is no database, or an empty one (without `create`); nothing is made then.
-        Refused: when the schema is older (without `upgrade`) or newer than the code, or the tables are not ours.
-        DatabaseUnavailable: when the database does not answer.
-        BadInput: when a workflow file or the catalog cannot be used.
-    """
-    database = Database(settings.database_url, pool_size=settings.worker.threads + 4)
-    try:
-        _make_ready(database, upgrade=upgrade, create=create)
-        if speed is not None:
-            Fleet(database).set_speed(speed, SystemClock().now())
-        return App(settings, database)
-    except BaseException:
-        database.close()
-        raise
-
-
-def _make_ready(database: Database, *, upgrade: bool, create: bool) -> None:
-    status = schema_status(database)
-    refuse_newer(status)
-    if status.state is SchemaState.EMPTY and not create:
-        raise _not_there(status.url)
-    if status.state is SchemaState.EMPTY or (upgrade and status.state is SchemaState.OLDER):
-        upgrade_schema(database)
-    elif status.state is SchemaState.OLDER:
-        raise Refused(
-            f"The database {status.url} has schema {status.revision} and this Overstap needs {status.head}. "
-            "Run `overstap db upgrade` (make a copy of the database first)."
-        )
-
-
-def _not_there(url: str) -> NotFound:
-    return NotFound(
-        f"There is no Overstap database at {url}. "
-        "`overstap db upgrade`, `overstap up` or `overstap tenants import` makes one; or name another with --database."
-    )
-
-
-def database_status(settings: Settings) -> DatabaseStatus:
-    """How the database's schema stands to the code."""
-    database = Database(settings.database_url)
-    try:
-        return schema_status(database)
-    finally:
-        database.close()
-
-
-def upgrade_database(settings: Settings) -> DatabaseStatus:
-    """Make or bring up to date the schema; answers as `database_status` does.
-
-    Raises:
-        Refused: when the database is newer than the code.
-    """
-    database = Database(settings.database_url)
-    try:
-        return upgrade_schema(database)
-    finally:
-        database.close()

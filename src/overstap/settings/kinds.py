@@ -1,0 +1,60 @@
+"""Kinds of values that settings have, read with errors that say how to write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from overstap.clock import parse_duration, parse_moment
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError("write a duration as text, like 250ms, 2s, 1h30m or 14d")
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _moment(value: Any) -> Any:
+    return parse_moment(value) if isinstance(value, str) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _one_is_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _urls(value: Any) -> Any:
+    # Said here and not by pydantic, which would show what it found: the URLs have passwords in them.
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str | SecretStr) and one for one in value):
+        raise ValueError('write a list of URLs, like ["mailto://…", "slack://…"]')
+    return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # each is raised for some of the names that are none
+        raise ValueError(f"{name!r} is no time zone; write one like UTC or Europe/Amsterdam") from None
+    return name
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
+Several = Annotated[tuple[str, ...], BeforeValidator(_one_is_several)]
+ShippedPath = Annotated[Path | None, BeforeValidator(_empty_is_none)]
+Urls = Annotated[tuple[SecretStr, ...], BeforeValidator(_urls)]
+Zone = Annotated[str, AfterValidator(_zone)]
