@@ -43,13 +43,11 @@ class Wish:
     Attributes:
         step: `STEP` or `STATE/STEP` to go back to; None goes on where each run sticks.
         resolve: look unknown effects up at the provider.
-        named: the runs were given by id, so that also those are replayed that get on by themselves.
     """
 
     deadline: DeadlinePolicy
     step: str | None = None
     resolve: bool = False
-    named: bool = False
 
 
 class Planner:
@@ -86,8 +84,12 @@ class Planner:
             steps = ", ".join(sorted(set(known))) or "none"
             raise BadInput(f"No workflow has a step {step!r}{where}; steps are {steps}.")
 
-    def judge(self, evidence: Evidence, wish: Wish, now: datetime) -> ReplayItem:
-        """What a plan says of a run."""
+    def judge(self, evidence: Evidence, wish: Wish, now: datetime, *, named: bool) -> ReplayItem:
+        """What a plan says of a run.
+
+        Args:
+            named: it was given by its id, so that it is replayed even when it gets on by itself.
+        """
         stored, run = evidence.stored, evidence.stored.run
         size = touched(self._catalog, run.input, run.data, done=run.done, total=run.total)
         detail: dict[str, Any] = {
@@ -98,7 +100,7 @@ class Planner:
             "touched": asdict(size),
             "effects": [],
         }
-        why = unreplayable(stored, now) or _gets_on(run, wish)
+        why = unreplayable(stored, now) or (None if named else _gets_on(run))
         if why is None:
             try:
                 definition = self._library.get(run.workflow, run.version)
@@ -174,8 +176,8 @@ def _comes_again(key: str, place: Place, steps: Sequence[str]) -> bool:
     return step != steps[0] or int(chunk[0] if chunk else 0) >= place.chunk
 
 
-def _gets_on(run: Run, wish: Wish) -> str | None:
-    if wish.named or sticks(run):
+def _gets_on(run: Run) -> str | None:
+    if sticks(run):
         return None
     return f"it is {run.status} and gets on by itself; name it by its id to replay it nevertheless"
 

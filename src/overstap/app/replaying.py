@@ -58,9 +58,10 @@ class Replays:
         """
         self._planner.check_step(wish.step)
         ids = self._selected(runs)
+        named = not isinstance(runs, RunFilter)
         now = self._clock.now()
         evidence = self._book.evidence(ids, journals=wish.step is not None)
-        items = [self._planner.judge(one, wish, now) for one in evidence]
+        items = [self._planner.judge(one, wish, now, named=named) for one in evidence]
         missing = sorted(set(ids) - {item.run_id for item in items})
         if missing:
             raise NotFound(f"There is no run {missing[0]!r}; `overstap runs list` shows those there are.")

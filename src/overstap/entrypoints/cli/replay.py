@@ -61,7 +61,7 @@ def plan(
         wanted = chosen.filter(app)
         if runs and not wanted.is_empty:
             raise BadInput("Give the ids of runs or a filter, not both.")
-        wish = Wish(policy, step, resolve=resolve is not None, named=bool(runs))
+        wish = Wish(policy, step, resolve=resolve is not None)
         made, _ = app.replays.plan([run_id(one) for one in runs] if runs else wanted, wish, actor=operator())
         receipt = app.replays.receipt(made.id)
     if as_json:

@@ -1,0 +1,160 @@
+"""`overstap replay …`: what it shows, and what it says to bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from overstap.store.database import Database
+from overstap.store.replays import PLAN, PlanBook, digest_of
+
+if TYPE_CHECKING:
+    from tests.entrypoints.conftest import Cli
+
+ANN, BEN = "ann", "ben"
+
+
+@pytest.fixture
+def be(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sits down at the terminal as somebody."""
+
+    def sit(name: str) -> None:
+        monkeypatch.setattr("getpass.getuser", lambda: name)
+
+    sit(ANN)
+    return sit
+
+
+@pytest.fixture
+def ordered(cli: Cli, order: tuple[str, ...]) -> str:
+    """A run that no worker has looked at yet."""
+    said = cli(*order, "--json")
+    assert said.code == 0
+    return str(said.json["id"])
+
+
+@pytest.fixture
+def planned(cli: Cli, ordered: str, be: Callable[[str], None]) -> str:
+    """A plan of Ann's that replays it."""
+    assert be
+    said = cli("replay", "plan", ordered, "--deadline", "keep", "--json")
+    assert (said.code, said.json["runs"][0]["verdict"]) == (0, "will_run")
+    return str(said.json["id"])
+
+
+def test_a_plan_shows_what_it_would_do_and_what_it_touches(cli: Cli, ordered: str) -> None:
+    said = cli("replay", "plan", ordered, "--deadline", "reset")
+
+    assert said.code == 0
+    assert "submitted/check_preconditions" in said.out
+    assert "touches: 1 runs, " in said.out
+    assert "Run it: overstap replay run " in said.out
+
+
+def test_a_plan_is_run_once_and_shown_with_its_receipt(cli: Cli, planned: str) -> None:
+    first = cli("replay", "run", planned, "--reason", "again", "--no-wait")
+    again = cli("replay", "run", planned, "--reason", "once more", "--no-wait")
+    shown = cli("replay", "show", planned)
+
+    assert (0, 0, 0) == (first.code, again.code, shown.code)
+    assert "This plan was run before: nothing is done again, this is its receipt." in again.out
+    assert "still at it" in shown.out
+    assert "run: by operator:ann" in shown.out
+
+
+def test_who_waits_without_a_worker_is_told_and_the_step_is_not_passed(cli: Cli, planned: str) -> None:
+    said = cli("replay", "run", planned, "--reason", "again")
+
+    assert 1 == said.code
+    assert "No worker is running" in said.out
+
+
+def test_once_a_worker_did_it_the_receipt_says_passed(cli: Cli, planned: str) -> None:
+    assert cli("replay", "run", planned, "--reason", "again", "--no-wait").code == 0
+    assert cli("worker", "--until-idle").code == 0
+
+    said = cli("replay", "run", planned, "--reason", "again", "--json")
+
+    assert 0 == said.code
+    assert ("passed", True) == (said.json["runs"][0]["receipt"]["outcome"], said.json["passed"])
+    assert planned in cli("replay", "list").out
+
+
+def test_a_rehearsal_says_that_it_is_one(cli: Cli, planned: str) -> None:
+    said = cli("replay", "rehearse", planned)
+
+    assert 0 == said.code
+    assert "passed the step" in said.out
+    assert "a copy of the provider's books" in said.out
+    assert "submitted" == cli("runs", "list", "--json").json[0]["state"]
+
+
+def test_a_second_person_is_somebody_else(cli: Cli, planned: str, be: Callable[[str], None], database_url: str) -> None:
+    change_plan(database_url, planned, needs_approval=True)
+
+    unapproved = cli("replay", "run", planned, "--reason", "again", "--no-wait")
+    by_herself = cli("replay", "approve", planned, "--reason", "fine")
+    be(BEN)
+    by_another = cli("replay", "approve", planned, "--reason", "fine")
+
+    assert (1, 1, 0) == (unapproved.code, by_herself.code, by_another.code)
+    assert "needs the approval of a second person" in unapproved.err
+    assert "was made by operator:ann: a second person has to approve it" in by_herself.err
+    assert 0 == cli("replay", "run", planned, "--reason", "again", "--no-wait").code
+
+
+def test_an_expired_plan_is_refused(cli: Cli, planned: str, database_url: str) -> None:
+    database = Database(database_url)
+    at: datetime = PlanBook(database).get(planned)[0].at
+    database.close()
+    change_plan(database_url, planned, valid_until=at - timedelta(seconds=1))
+
+    said = cli("replay", "run", planned, "--reason", "again", "--no-wait")
+
+    assert 1 == said.code
+    assert "has expired" in said.err
+
+
+def change_plan(url: str, plan_id: str, **values: object) -> None:
+    """Make a plan another one, as if it had been planned so."""
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(update(PLAN).where(PLAN.c.id == plan_id).values(values))
+    plan, items = PlanBook(database).get(plan_id)
+    with database.write() as connection:
+        connection.execute(update(PLAN).where(PLAN.c.id == plan_id).values(digest=digest_of(plan, items)))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("show", "nope"), 3, "There is no plan 'NOPE' of a replay; `overstap replay list` shows"),
+        (("run", "nope", "--reason", "x"), 3, "There is no plan 'NOPE'"),
+        (("approve", "nope", "--reason", "x"), 3, "There is no plan 'NOPE'"),
+        (("rehearse", "nope"), 3, "There is no plan 'NOPE'"),
+        (("run", "nope"), 2, "Missing option '--reason'"),
+        (("approve", "nope"), 2, "Missing option '--reason'"),
+        (("run", "nope", "--reason", " "), 2, "The reason of a replay is empty"),
+        (("plan", "--stuck"), 2, "Missing option '--deadline'"),
+        (("plan", "--deadline", "keep"), 2, "Say which runs: their ids, or a filter"),
+        (("plan", "--deadline", "later", "--stuck"), 2, "write keep, reset or extend:DURATION"),
+        (("plan", "--deadline", "extend:soon", "--stuck"), 2, "'soon' is not a duration"),
+        (("plan", "--deadline", "keep", "--stuck"), 3, "No run that has not ended is like that"),
+        (("plan", "--deadline", "keep", "--state", "flying"), 2, "No workflow has a state 'flying'"),
+        (("plan", "nope", "--deadline", "keep"), 3, "There is no run 'NOPE'"),
+        (("plan", "nope", "--deadline", "keep", "--stuck"), 2, "Give the ids of runs or a filter, not both"),
+        (("plan", "nope", "--deadline", "keep", "--from", "fly"), 2, "No workflow has a step 'fly'"),
+        (("plan", "nope", "--deadline", "keep", "--resolve", "guess"), 2, "--resolve 'guess': write lookup"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_its_code(cli: Cli, arguments: tuple[str, ...], code: int, says: str) -> None:
+    said = cli("replay", *arguments)
+
+    assert (code, "") == (said.code, said.out)
+    assert says in said.err
+    assert "Traceback" not in said.err
