@@ -38,25 +38,20 @@ class Bucket(NamedTuple):
 BUCKET = [TALLY.c[name] for name in Bucket._fields]
 
 
-def bucket(run: Run) -> Bucket:
-    """Where a run is counted."""
-    return Bucket(run.state, run.status.value, run.input["target_plan"], run.workflow, run.version)
-
-
 def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) -> None:
     """Count runs where they are now instead of where they were; in the transaction that writes them.
 
     Args:
         moves: each run before (None for a new one) and after.
     """
-    deltas: Counter[Bucket] = Counter()
+    deltas: Counter[tuple[Any, ...]] = Counter()  # plain tuples: this is done for each run of each commit
     for before, after in moves:
         if before is not None:
-            deltas[bucket(before)] -= 1
-        deltas[bucket(after)] += 1
-    rows = [{**where._asdict(), "delta": delta} for where, delta in deltas.items() if delta]
+            deltas[before.state, before.status, before.input["target_plan"], before.workflow, before.version] -= 1
+        deltas[after.state, after.status, after.input["target_plan"], after.workflow, after.version] += 1
+    rows = [{**Bucket(*where)._asdict(), "delta": delta} for where, delta in deltas.items() if delta]
     if rows:
-        connection.execute(insert(TALLY), rows)
+        connection.execute(insert(TALLY), [{**row, "status": str(row["status"])} for row in rows])
 
 
 def counted(*conditions: ColumnElement[bool]) -> Select[Any]:
