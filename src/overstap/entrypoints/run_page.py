@@ -25,6 +25,7 @@ _WHY = {
     Why.PAUSE: "a pause before the next try",
     Why.ANSWER: "waited for an answer",
     Why.OUTSIDE: "waited for a signal or the deadline",
+    Why.HELD: "held by an operator",
     Why.STUCK: "stuck: waited for an operator",
 }
 _SAID = {Kind.STEP_DONE: "done", Kind.TRANSITION: "done", Kind.WAIT: "waits", Kind.PROGRESS: "goes on"}

@@ -36,6 +36,8 @@ def comes_next(
 
 
 def _when(step: str, run: Run, now: datetime) -> Sentence:
+    if run.held is not None:
+        return say(lazy_gettext("Step {step}, once it is released."), step=step)
     if run.status is Status.RETRYING and run.wake_at is not None and run.wake_at > now:
         return say(
             lazy_gettext("Try {number} of step {step}, at {at}, in {time}."),

@@ -20,6 +20,8 @@ class Why(StrEnum):
     """A step had asked, and waited until a moment for the answer."""
     OUTSIDE = "outside"
     """It waited for a signal or for its deadline."""
+    HELD = "held"
+    """An operator held it."""
     STUCK = "stuck"
     """A step had stopped for good: somebody had to look."""
 

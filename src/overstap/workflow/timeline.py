@@ -184,6 +184,8 @@ class _Tally:
             due.append(datetime.fromisoformat(entry.data["received_at"]))
         turn = min(max(min((one for one in due if one is not None), default=until), since), until)
         why = _WAITS.get(run.status, Why.OUTSIDE if run.wake_at is None else Why.ANSWER)
+        if run.held is not None:
+            why = Why.HELD
         step = entry.step if entry is not None else None
         if step is None and self.spells and self.spells[-1].visit == run.visit:
             step = self.spells[-1].step  # no step has answered: it is about what it was about

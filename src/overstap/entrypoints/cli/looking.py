@@ -38,8 +38,10 @@ def show(
     """Show one run: where it is, how its time went, its history, effects and signals."""
     with face.app() as app:
         look = app.looking.look(run_id(run), _last(last, whole=whole, as_json=as_json))
+        pauses = app.operators.pauses()
     _put(face, look, whole=whole, as_json=as_json)
     if not as_json and look.run.ended_at is None:
+        words.paused(face.tell, pauses)
         face.tell(f"\nWhy it is there, and what you can do: overstap runs explain {look.run.id}")
 
 
