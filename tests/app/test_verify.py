@@ -546,3 +546,15 @@ def test_verify_finds_nothing_beside_a_working_worker(database: Database) -> Non
     assert [] == [breach for report in reports for check in report.checks for breach in check.breaches]
     assert len(reports) > 1
     assert {"completed": 12} == app.runs.counts()
+
+
+@pytest.mark.parametrize(("rewound", "first"), [((), False), (("r1",), True)])
+def test_the_visits_of_a_run_tell_what_came_first_unless_it_was_put_back_to_an_earlier_one(
+    rewound: tuple[str, ...], first: bool
+) -> None:
+    marks, noon = Marks(rewound), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    in_the_left_visit = marks.mark(noon, "r1:escalated:4:reassign_licences")
+    after_the_rewind = marks.mark(noon + timedelta(hours=1), "r1:migrating:3:reassign_licences")
+
+    assert first is in_the_left_visit.precedes(after_the_rewind)
+    assert first is not after_the_rewind.precedes(in_the_left_visit)

@@ -9,14 +9,14 @@ import pytest
 
 from overstap.settings import data_path
 from overstap.steps import STEP_EVENTS
-from overstap.workflow.decide import Signal, receive, settle, submit
+from overstap.workflow.decide import Signal, receive, record, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.files import load_library
 from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Retry
 from overstap.workflow.replay import DeadlinePolicy, put_back
 from overstap.workflow.rewind import NotReplayable, rewind, unsafe, way
-from overstap.workflow.run import JournalEntry, Run
+from overstap.workflow.run import JournalEntry, Kind, Run
 
 LIBRARY = load_library(data_path("workflows"), STEP_EVENTS)
 CHANGE, MANUAL = LIBRARY.latest("plan_change"), LIBRARY.latest("manual_change")
@@ -179,6 +179,18 @@ def test_a_run_goes_only_where_it_has_been(wanted: str, why: str) -> None:
     story = Story().answers(Done(), Done("order_accepted"), Done(), Retry("no"))
     with pytest.raises(NotReplayable, match=why):
         story.goes_back_to(wanted)
+
+
+@pytest.mark.rule("J7")
+def test_a_run_does_not_go_back_over_a_migration_that_may_have_renamed_its_effects() -> None:
+    story = Story().answers(Done(), Done("order_accepted"), Done(), Retry("no"))
+    data = {"version": 2, "digest": "d", "step": story.run.step}
+    decision = record(story.run, Kind.MIGRATED, story.now, actor="operator", data=data)
+    story.run, story.journal = decision.run, [*story.journal, decision.entry]
+
+    assert story.run.step == rewind(CHANGE, STEP_EVENTS, story.run, story.journal, "move_users").step
+    with pytest.raises(NotReplayable, match="carried to v2 of its workflow"):
+        story.goes_back_to("check_before_moving")
 
 
 def test_an_ended_run_stays_ended() -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -98,10 +98,12 @@ class Evidence:
 
 def digest_of(plan: ReplayPlan, items: Sequence[ReplayItem]) -> str:
     """SHA-256, in hex, over everything that a plan says: not over what became of it."""
-    said = {name: getattr(plan, name) for name in ("id", "at", "actor", "valid_until", "options", "needs_approval")}
-    hashed = sha256(canonical(said))
+    until = plan.valid_until.astimezone(UTC).isoformat(timespec="microseconds")
+    said = {name: getattr(plan, name) for name in ("id", "actor", "needs_approval")}
+    hashed = sha256(canonical({**said, "at": plan.at, "valid_until": until, "data": plan.options}))
     for item in sorted(items, key=lambda item: item.run_id):
-        hashed.update(canonical({name: getattr(item, name) for name in ("run_id", "run_seq", "why", "detail")}))
+        about = {name: getattr(item, name) for name in ("run_id", "run_seq", "why")}
+        hashed.update(canonical({**about, "at": plan.at, "data": item.detail}))
     return hashed.hexdigest()
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from overstap.errors import Refused
 from overstap.workflow.definition import Definition
 from overstap.workflow.fold import apply
-from overstap.workflow.run import JournalEntry, Run, Status
+from overstap.workflow.run import JournalEntry, Kind, Run, Status
 
 StepEvents = Mapping[str, AbstractSet[str]]
 """The events that each registered step may send."""
@@ -49,6 +49,7 @@ class Stay:
     Attributes:
         step: index of the last step it came to.
         by_signal: somebody outside sent it there.
+        migrated: since it came there it was carried to another version of its workflow.
     """
 
     visit: int
@@ -57,6 +58,7 @@ class Stay:
     step: int
     deadline_at: datetime | None
     by_signal: bool
+    migrated: bool = False
 
 
 def here(run: Run) -> Place:
@@ -75,6 +77,8 @@ def way(journal: Iterable[JournalEntry]) -> list[Stay]:
         if not stays or stays[-1].visit < run.visit:
             stays.append(Stay(run.visit, run.state, run.cause, 0, None, by_signal="signal" in entry.data))
         stays[-1] = replace(stays[-1], state=run.state, step=run.step, deadline_at=run.deadline_at)
+        if entry.kind is Kind.MIGRATED:
+            stays = [replace(stay, migrated=True) for stay in stays]
     return stays
 
 
@@ -97,6 +101,11 @@ def rewind(definition: Definition, events: StepEvents, run: Run, journal: Sequen
     step = definition.states[found.state].steps.index(wanted.rpartition("/")[2])
     if (found.visit, step) == (run.visit, run.step):
         return here(run)
+    if found.migrated:
+        # Names are part of the keys: under another name an effect that was confirmed would be done again.
+        raise NotReplayable(
+            f"since {wanted} it was carried to v{run.version} of its workflow, where what it did may have other names"
+        )
     signals = [stay for stay in stays if stay.visit > found.visit and stay.by_signal]
     if signals:
         raise NotReplayable(
