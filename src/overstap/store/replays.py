@@ -98,10 +98,11 @@ class Evidence:
 
 def digest_of(plan: ReplayPlan, items: Sequence[ReplayItem]) -> str:
     """SHA-256, in hex, over everything that a plan says: not over what became of it."""
-    said = {name: getattr(plan, name) for name in ("id", "at", "actor", "valid_until", "options", "needs_approval")}
-    hashed = sha256(canonical(said))
+    said = {name: getattr(plan, name) for name in ("id", "actor", "options", "needs_approval")}
+    hashed = sha256(canonical({"at": plan.at, "data": {**said, "valid_until": plan.valid_until.isoformat()}}))
     for item in sorted(items, key=lambda item: item.run_id):
-        hashed.update(canonical({name: getattr(item, name) for name in ("run_id", "run_seq", "why", "detail")}))
+        told = {name: getattr(item, name) for name in ("run_id", "run_seq", "why", "detail")}
+        hashed.update(canonical({"at": plan.at, "data": told}))
     return hashed.hexdigest()
 
 
