@@ -61,7 +61,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A time in which nothing was written, or one of its parts; neighbours with the same reason are one.
+    """A time in which nothing was written, or the part of it with one reason.
 
     Attributes:
         step: the step that it was about, as far as the journal tells.
@@ -292,11 +292,5 @@ class _Tally:
         self._spell(Spell(run.visit, run.state, step, Why.DUE, turn, until))
 
     def _spell(self, spell: Spell) -> None:
-        if spell.took <= timedelta(0):
-            return
-        if self.spells:
-            last = self.spells[-1]
-            if last.until == spell.since and replace(last, since=spell.since, until=spell.until) == spell:
-                self.spells[-1] = replace(last, until=spell.until)
-                return
-        self.spells.append(spell)
+        if spell.took > timedelta(0):
+            self.spells.append(spell)
