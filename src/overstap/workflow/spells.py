@@ -56,7 +56,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A time in which nothing was written, or one of its parts; neighbours with the same reason are one.
+    """A time in which nothing was written, or the part of it with one reason.
 
     Attributes:
         step: the step that it was about, as far as the journal tells.

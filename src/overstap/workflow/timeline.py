@@ -193,11 +193,5 @@ class _Tally:
         self._spell(Spell(run.visit, run.state, step, Why.DUE, turn, until))
 
     def _spell(self, spell: Spell) -> None:
-        if spell.took <= timedelta(0):
-            return
-        if self.spells:
-            last = self.spells[-1]
-            if last.until == spell.since and replace(last, since=spell.since, until=spell.until) == spell:
-                self.spells[-1] = replace(last, until=spell.until)
-                return
-        self.spells.append(spell)
+        if spell.took > timedelta(0):
+            self.spells.append(spell)
