@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -301,3 +302,47 @@ def test_a_signal_that_waits_is_discarded_when_an_operator_ends_the_run(world: W
     assert "failed" == world.state(run)
     assert [Kind.SUBMITTED, Kind.TRANSITION, Kind.SIGNAL_DISCARDED] == kinds(world, run)
     assert [] == world.app.runs.pending_signals(run)
+
+
+def test_what_was_parked_is_woken_though_whoever_lifted_the_pause_died_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = world.order()
+    world.app.operators.pause(Scope.EVERYTHING, "", **BY)
+    world.work()
+    with monkeypatch.context() as dying:
+        dying.setattr(world.app.pauses, "_make_due", lambda: 0)
+        world.app.operators.resume(Scope.EVERYTHING, "", **BY)
+
+    world.work()  # finds it lifted
+    world.work()
+
+    assert "completed" == world.state(run)
+    assert not world.app.pauses.may_park()
+
+
+def test_lifting_a_pause_and_parking_because_of_it_never_wait_for_each_other(world: World) -> None:
+    runs = [world.order(name=f"t{number}", users=1) for number in range(6)]
+    places = [(Scope.EVERYTHING, ""), (Scope.WORKFLOW, "plan_change"), (Scope.STEP, "check_preconditions")]
+
+    def park_and_go_on(name: str) -> None:
+        worker = world.worker(name, batch=3)
+        for _ in range(25):
+            worker.round()
+
+    def pause_and_resume() -> None:
+        for scope, name in places * 8:
+            world.app.operators.pause(scope, name, **BY)
+            world.app.operators.resume(scope, name, **BY)
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [
+            pool.submit(park_and_go_on, "w1"),
+            pool.submit(park_and_go_on, "w2"),
+            pool.submit(pause_and_resume),
+        ]:
+            done.result()
+    world.pass_time("2m")  # what a worker still holds runs out
+    world.work()
+
+    assert {"completed"} == {world.state(run) for run in runs}

@@ -130,7 +130,8 @@ class Operators:
         Raises:
             NotFound: when there is no such pause.
         """
-        return self._pauses.remove(Pause(scope, name, one_line(reason, "The reason"), actor, self._clock.now()))
+        why = one_line(reason, "The reason")
+        return self._pauses.remove(scope, name, reason=why, actor=actor, now=self._clock.now())
 
     def pauses(self) -> list[Pause]:
         """The pauses in force, the oldest first."""

@@ -165,7 +165,7 @@ class App:
             self.clock,
             lease=self.settings.worker.lease,
             call_limit=self.settings.worker.call_limit,
-            read_pauses=self.pauses.all,
+            read_pauses=self.pauses.look,
             stuck_after=self.settings.operators.stuck_after,
         )
 
@@ -215,7 +215,7 @@ class App:
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
         audit, books = Audit(self.database), BooksAudit(self.database)
-        return Verifier(audit, books, self.library, lambda: bool(self.pauses.all())).verify()
+        return Verifier(audit, books, self.library, self.pauses.may_park).verify()
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

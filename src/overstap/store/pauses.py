@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import Connection, Table, case, delete, insert, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
@@ -20,18 +21,41 @@ PAUSE: Table = PauseRow.__table__  # type: ignore[attr-defined]
 Place = tuple[str, str]
 """The scope and the name of a pause."""
 
+_AT_ONCE = 1000
+_EARLIEST = case((RUN.c.deadline_at < RUN.c.wake_at, RUN.c.deadline_at), else_=RUN.c.wake_at)
+_PARKED = (
+    RUN.c.ended_at.is_(None)
+    & RUN.c.claimed_by.is_(None)
+    & RUN.c.held.is_(None)
+    & RUN.c.wake_at.is_not(None)
+    & (RUN.c.due_at.is_(None) | (RUN.c.due_at > _EARLIEST))
+)
+
 
 class PauseBook:
-    """The pauses of one database."""
+    """The pauses of one database.
+
+    A pause is lifted in one transaction and forgotten in a later one, when all that it had parked is due again. Whoever
+    finds one that is only lifted goes on with that, so no run stays parked when the process that lifted it dies.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> list[Pause]:
         """Those in force, the oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(PAUSE).order_by(PAUSE.c.since, PAUSE.c.scope, PAUSE.c.name)).all()
-        return [Pause(Scope(row.scope), row.name, row.reason, row.actor, row.since) for row in rows]
+        return [pause for pause, lifted in self._rows() if not lifted]
+
+    def look(self) -> list[Pause]:
+        """Those in force, for a worker: what others that were lifted have parked is made due."""
+        rows = self._rows()
+        if any(lifted for _, lifted in rows):
+            self._make_due()
+        return [pause for pause, lifted in rows if not lifted]
+
+    def may_park(self) -> bool:
+        """Whether runs may be parked now: by a pause in force, or still by one that was lifted."""
+        return bool(self._rows())
 
     def add(self, pause: Pause) -> None:
         """Put a pause into force.
@@ -39,22 +63,22 @@ class PauseBook:
         Raises:
             Conflict: when the same is paused already.
         """
+        about = {"reason": pause.reason, "actor": pause.actor, "since": pause.since}
         with self._database.write() as connection:
-            known = connection.execute(select(PAUSE).where(_is(pause.scope, pause.name)).with_for_update()).first()
-            if known is not None:
+            this = _is(pause)
+            known = connection.execute(select(PAUSE).where(this).with_for_update()).first()
+            if known is None:
+                connection.execute(insert(PAUSE), {"scope": pause.scope.value, "name": pause.name, **about})
+            elif known.lifted_at is not None:
+                connection.execute(update(PAUSE).where(this).values({**about, "lifted_at": None}))
+            else:
                 since = f"{known.since:%Y-%m-%d %H:%M:%S} UTC, by {known.actor}: {known.reason}"
                 raise Conflict(f"Paused already: {pause.what}, since {since}.")
-            values = {"scope": pause.scope.value, "name": pause.name}
-            values |= {"reason": pause.reason, "actor": pause.actor}
-            connection.execute(insert(PAUSE), {**values, "since": pause.since})
-            self._record(connection, "paused", pause, {})
+            _record(connection, "paused", pause, pause.actor, pause.reason, pause.since)
             notify(connection)  # workers look at once
 
-    def remove(self, pause: Pause) -> int:
+    def remove(self, scope: Scope, name: str, *, reason: str, actor: str, now: datetime) -> int:
         """Lift a pause, and make due again what was parked.
-
-        Args:
-            pause: which one; with who lifts it, when and why.
 
         Returns:
             How many runs are due again, or were parked by another pause too and will be again.
@@ -62,45 +86,53 @@ class PauseBook:
         Raises:
             NotFound: when there is no such pause.
         """
+        pause = Pause(scope, name, reason, actor, now)
         with self._database.write() as connection:
-            if not connection.execute(delete(PAUSE).where(_is(pause.scope, pause.name))).rowcount:
+            # Who parks something holds its runs, and then this row: we hold nothing else while we wait for that.
+            lift = update(PAUSE).where(_is(pause), PAUSE.c.lifted_at.is_(None)).values(lifted_at=now)
+            if not connection.execute(lift).rowcount:
                 raise NotFound(f"There is no pause of {pause.what}; `overstap pauses` shows those in force.")
-            earliest = case((RUN.c.deadline_at < RUN.c.wake_at, RUN.c.deadline_at), else_=RUN.c.wake_at)
-            parked = (
-                RUN.c.ended_at.is_(None)
-                & RUN.c.claimed_by.is_(None)
-                & RUN.c.held.is_(None)
-                & RUN.c.wake_at.is_not(None)
-                & (RUN.c.due_at.is_(None) | (RUN.c.due_at > earliest))
-            )
-            # In the order of all writers: a worker commits its batch meanwhile.
-            ids = (
-                connection.execute(select(RUN.c.id).where(parked).order_by(RUN.c.id).with_for_update()).scalars().all()
-            )
-            connection.execute(update(RUN).where(parked).values(due_at=earliest))
-            self._record(connection, "resumed", pause, {"due_again": len(ids)})
-            notify(connection)
-            return len(ids)
+            _record(connection, "resumed", pause, actor, reason, now)
+        return self._make_due()
 
-    @staticmethod
-    def _record(connection: Connection, kind: str, pause: Pause, data: dict[str, int]) -> None:
-        record_act(
-            connection,
-            at=pause.since,
-            actor=pause.actor,
-            kind=kind,
-            subject=pause.what,
-            reason=pause.reason,
-            data=data,
-        )
+    def _make_due(self) -> int:
+        """Make due what is parked, some runs at a time, then forget the pauses that were lifted before that."""
+        with self._database.read() as connection:
+            lifted = list(connection.execute(select(PAUSE.c.lifted_at).where(PAUSE.c.lifted_at.is_not(None))).scalars())
+        made, first = 0, ""
+        while True:
+            with self._database.write() as connection:
+                page = select(RUN.c.id).where(_PARKED, RUN.c.id > first).order_by(RUN.c.id).limit(_AT_ONCE)
+                ids = connection.execute(page.with_for_update()).scalars().all()
+                if not ids:
+                    break
+                connection.execute(update(RUN).where(RUN.c.id.in_(ids), _PARKED).values(due_at=_EARLIEST))
+                notify(connection)
+            made, first = made + len(ids), ids[-1]
+        with self._database.write() as connection:
+            connection.execute(delete(PAUSE).where(PAUSE.c.lifted_at.in_(lifted)))
+        return made
+
+    def _rows(self) -> list[tuple[Pause, bool]]:
+        with self._database.read() as connection:
+            rows = connection.execute(select(PAUSE).order_by(PAUSE.c.since, PAUSE.c.scope, PAUSE.c.name)).all()
+        return [
+            (Pause(Scope(row.scope), row.name, row.reason, row.actor, row.since), row.lifted_at is not None)
+            for row in rows
+        ]
 
 
 def in_force(connection: Connection, places: Collection[Place]) -> set[Place]:
     """Those of some pauses that are in force, and stay so until the transaction ends."""
-    query = select(PAUSE.c.scope, PAUSE.c.name).where(tuple_(PAUSE.c.scope, PAUSE.c.name).in_(sorted(places)))
+    there = tuple_(PAUSE.c.scope, PAUSE.c.name).in_(sorted(places)) & PAUSE.c.lifted_at.is_(None)
     # Whoever lifts a pause waits for us, and then sees what we parked: or nobody would wake it.
+    query = select(PAUSE.c.scope, PAUSE.c.name).where(there).order_by(PAUSE.c.scope, PAUSE.c.name)
     return {(row.scope, row.name) for row in connection.execute(query.with_for_update(read=True))}
 
 
-def _is(scope: str, name: str) -> ColumnElement[bool]:
-    return (PAUSE.c.scope == str(scope)) & (PAUSE.c.name == name)
+def _is(pause: Pause) -> ColumnElement[bool]:
+    return (PAUSE.c.scope == pause.scope.value) & (PAUSE.c.name == pause.name)
+
+
+def _record(connection: Connection, kind: str, pause: Pause, actor: str, reason: str, now: datetime) -> None:
+    record_act(connection, at=now, actor=actor, kind=kind, subject=pause.what, reason=reason, data={})

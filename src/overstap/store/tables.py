@@ -273,6 +273,7 @@ class PauseRow(SQLModel, table=True):
     reason: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
     since: datetime = moment()
+    lifted_at: datetime | None = moment(nullable=True)
 
 
 class ClockRow(SQLModel, table=True):

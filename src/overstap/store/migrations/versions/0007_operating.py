@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("since", UtcDateTime, nullable=False),
+        sa.Column("lifted_at", UtcDateTime, nullable=True),
     )
 
 
