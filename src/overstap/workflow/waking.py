@@ -33,7 +33,8 @@ def wakes_it(
         yield say(lazy_gettext("While it is held no step is done; a signal and its deadline still count."))
     elif known.pauses:
         yield say(lazy_gettext("What is paused is not started before somebody resumes it."))
-    yield from _timer(run, known, now)
+    if run.held is None:
+        yield from _timer(run, known, now)
     yield from _deadline(definition, spec, run, known, now)
     for event in sorted(spec.signals):
         target = definition.next_state(run.state, event)
