@@ -174,6 +174,9 @@ def test_the_timer_and_the_awaited_signals_are_what_wakes_it(case: Case) -> None
     for event in case.spec.signals:
         assert f"The signal {event} from outside, at any time: it leads to {case.target(event)}." in wakes
     match case.run.status:
+        case Status.READY | Status.RETRYING | Status.WAITING if case.run.held is not None:
+            assert "While it is held no step is done" in wakes
+            assert "its turn" not in wakes
         case Status.READY:
             assert "its turn came 1 hour ago" in wakes
         case Status.RETRYING | Status.WAITING:

@@ -120,7 +120,7 @@ def _deadline(
     )
     if known.holder is not None and known.holder.until > now:
         yield say(lazy_gettext("That is not done yet because a worker is at its step: it is done with the answer."))
-    elif run.status is Status.WAITING and run.wake_at is not None and run.wake_at < run.deadline_at:
+    elif run.held is None and run.status is Status.WAITING and run.wake_at and run.wake_at < run.deadline_at:
         yield say(lazy_gettext("An answer was due before the deadline: that is looked at first."))
     else:
         yield say(lazy_gettext("That is not done yet because no worker has looked at it since."))
