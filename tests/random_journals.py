@@ -42,6 +42,9 @@ class Story:
     now: datetime
 
 
+STORABLE = st.integers(-(2**63), 2**63 - 1)
+
+
 @cache
 def definitions() -> list[Definition]:
     """The workflows that are shipped."""
@@ -82,7 +85,7 @@ _DELAYS = [timedelta(0), timedelta(seconds=40), timedelta(hours=2), timedelta(da
 
 def _outcomes(step: str, now: datetime) -> st.SearchStrategy[Outcome]:
     events = st.sampled_from([None, None, *sorted(STEP_EVENTS[step])])
-    data = st.dictionaries(st.sampled_from("abc"), st.integers(-(2**63), 2**63 - 1) | st.dictionaries(st.sampled_from("xy"), st.none()))
+    data = st.dictionaries(st.sampled_from("abc"), STORABLE | st.dictionaries(st.sampled_from("xy"), st.none()))
     return st.one_of(
         st.builds(Done, event=events, data=data),
         st.builds(Progress, done=st.integers(0, 9), total=st.just(9), data=data),

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from overstap.app.portal import By
+from overstap.app.replay_planning import Wish
 from overstap.domain.books import outside_key
 from overstap.domain.change import Route
 from overstap.domain.findings import NotEligible
@@ -35,6 +36,7 @@ from overstap.providers.embedded.outside import REQUESTS
 from overstap.settings import Fault
 from overstap.store.batch import Committed
 from overstap.workflow.pauses import Scope
+from overstap.workflow.replay import DeadlinePolicy
 from overstap.workflow.run import Kind
 from random_stage import FOR_GOOD, Look, Stage, look
 
@@ -86,11 +88,13 @@ UNANSWERED = (0, 8, 16, 99)
 WHY = By("admin", "the test says so")
 OPERATOR = {"reason": "the test says so", "actor": "operator:ann"}
 ACTS = ("hold", "release", "retry", "extend", "fail", "take_over")
+BACK_TO = (None, None, "check_preconditions", "place_order", "check_before_moving", "migrating/move_users")
+"""The step that a replay goes on at: the present one, or an earlier one, which the structure may refuse."""
 PAUSED = [(Scope.EVERYTHING, ""), (Scope.STEP, "move_users"), (Scope.WORKFLOW, "manual_change")]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Asked:
     """Something that an admin asks for from outside a change."""
 
     tenant: str
@@ -169,10 +173,11 @@ class RandomWorld(RuleBasedStateMachine):
         self.tasks: list[str] = []
         self.given: dict[str, str] = {}
         self.taken: set[str] = set()
-        self.wishes: list[Wish] = []
+        self.wishes: list[Asked] = []
         self.granted: set[str] = set()
         self.holders: dict[str, set[str]] = {}
         self.cancelled: set[str] = set()
+        self.plans: list[str] = []
         for name, users in USERS.items():
             self.world.tenant(
                 name,
@@ -302,10 +307,10 @@ class RandomWorld(RuleBasedStateMachine):
         }
         if not (again and self.wishes):
             key = f"wish-{len(self.wishes)}"
-            self.wishes.append(Wish(tenant, operation, key, partial(ask[operation], by=replace(WHY, key=key))))
+            self.wishes.append(Asked(tenant, operation, key, partial(ask[operation], by=replace(WHY, key=key))))
         self.ask(self.wishes[-1], others, crash)
 
-    def ask(self, wish: Wish, others: Others, crash: int | None) -> None:
+    def ask(self, wish: Asked, others: Others, crash: int | None) -> None:
         told: list[Mapping[str, Any]] = []
 
         def ask() -> None:
@@ -372,6 +377,36 @@ class RandomWorld(RuleBasedStateMachine):
                 (operators.resume if resume else operators.pause)(*pause, **OPERATOR)
 
         self.crasher.survives(do, crash)
+
+    @precondition(lambda self: self.seen.active)
+    @rule(
+        number=st.integers(0, 4),
+        step=st.sampled_from(BACK_TO),
+        deadline=st.sampled_from(["keep", "reset", "extend:2h"]),
+        crash=chance_of_a_crash,
+    )
+    def plan_a_replay(self, number: int, step: str | None, deadline: str, crash: int | None) -> None:
+        """Plan the replay of one live run, or of all of them."""
+        live = sorted(one.run for one in self.seen.active.values())
+        wish = Wish(deadline=DeadlinePolicy.parse(deadline), step=step, resolve=True)
+
+        def plan() -> None:
+            chosen = live[number : number + 1] or live
+            self.plans.append(self.world.app.replays.plan(chosen, wish, actor="operator:ann")[0].id)
+
+        self.crasher.survives(plan, crash)
+
+    @precondition(lambda self: self.plans)
+    @rule(number=st.integers(0, 3), crash=chance_of_a_crash)
+    def run_a_replay(self, number: int, crash: int | None) -> None:
+        """Run one of the plans, whatever has happened since, or once more."""
+        plan = self.plans[-1 - number % len(self.plans)]
+
+        def run() -> None:
+            with suppress(Refused):  # it has expired
+                self.world.app.replays.run(plan, actor="operator:bob", reason="the test says so")
+
+        self.crasher.survives(run, crash)
 
     # --- what workers do ---
 
