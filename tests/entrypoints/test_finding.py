@@ -112,7 +112,7 @@ def ask(bare: Cli, night: Night, find: Cli) -> Cli:
         ("--error MOVE_USERS", "sick late"),
         ("--error nothing-like-it", ""),
         ("--older-than 59m", "poor well late"),
-        ("--older-than 99999w", ""),
+        ("--older-than 5000w", ""),
         ("--since 2026-03-02T12:30:00+00:00", "young sick"),
         ("--until 2026-03-02T13:30:00+01:00", "poor well late"),
         ("--sort oldest", "late well poor sick young"),

@@ -112,7 +112,7 @@ def test_a_worker_that_holds_a_run_is_told_with_its_life(world: World) -> None:
     world.pass_time("1h")
     assert "The claim of worker host-7 ran out" in said(world, run, "holder")
     assert "Start a worker" in said(world, run, "can_do")
-    fleet.stopped("host-7", world.clock.now())
+    fleet.stopped("host-7", world.clock.now(), steps=0)
     assert "That worker ended" in said(world, run, "holder")
 
 
