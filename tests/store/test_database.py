@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from overstap.errors import BadInput
 from overstap.store import database as module
@@ -95,3 +97,10 @@ def test_workers_that_start_at_once_agree_on_a_workflow(database: Database) -> N
     assert [] == errors
     with pytest.raises(BadInput, match=r"errand\.v3\.yaml has changed"):
         Fleet(database).pin("errand", 3, "another", NOON)
+
+
+def test_a_disk_error_says_that_the_disk_may_be_full(database: Database) -> None:
+    error = OperationalError("SELECT 1", None, sqlite3.OperationalError("disk I/O error"))
+
+    with pytest.raises(DatabaseUnavailable, match="disk I/O error; its disk may be full"), database.read():
+        raise error

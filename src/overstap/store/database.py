@@ -188,7 +188,10 @@ class Database:
             with gate, engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise DatabaseUnavailable(f"The database {self.describe()} does not do its work: {error.orig}") from error
+            text = f"The database {self.describe()} does not do its work: {error.orig}"
+            if "disk I/O error" in text:  # all that SQLite says of a full disk when it cannot even open its files
+                text += "; its disk may be full"
+            raise DatabaseUnavailable(text) from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error
