@@ -71,9 +71,10 @@ def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
     tell_tally(connection, ((before[run_id].run, run) for run_id, run in after.items()))
     for decision in decisions:
         run = decision.run
-        # A signal that waits in the inbox must not wait for the run's own time.
+        # A signal that waits in the inbox must not wait for the run's own time; what is due already keeps its place.
+        soon = min(run.updated_at, run.due_at or run.updated_at)
         pending = exists().where(SIGNAL.c.run_id == run.id, SIGNAL.c.settled_at.is_(None))
-        due_at = case((pending, literal(run.updated_at, UtcDateTime())), else_=literal(run.due_at, UtcDateTime()))
+        due_at = case((pending, literal(soon, UtcDateTime())), else_=literal(run.due_at, UtcDateTime()))
         values = {
             **changing_values(run),
             "version": run.version,

@@ -172,7 +172,8 @@ class Claims:
                     continue
                 # A signal that nobody has acted on must not wait for the run's own time.
                 unread = holder.inbox != claim.inbox or claim.signals
-                due_at = claim.run.updated_at if unread else claim.run.due_at
+                own, now = claim.run.due_at, claim.run.updated_at
+                due_at = min(own or now, now) if unread else own
                 updates.append(
                     {
                         "b_id": claim.run.id,
