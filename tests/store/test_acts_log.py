@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from overstap.store.acts_log import ACT, act_record, record_act
+from overstap.store.acts_log import ACT, record_act
 from overstap.store.database import Database
 from overstap.workflow.chain import BEGINNING, link
 
@@ -27,7 +27,7 @@ def hashes_hold(database: Database) -> bool:
     previous = BEGINNING
     with database.read() as connection:
         for row in connection.execute(select(ACT).order_by(ACT.c.seq)):
-            if row.hash != link(previous, act_record(row)):
+            if row.hash != link(previous, {name: value for name, value in row._mapping.items() if name != "hash"}):
                 return False
             previous = row.hash
     return True

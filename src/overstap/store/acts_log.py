@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, text
+from sqlalchemy import Connection, Table, insert, select, text
 
 from overstap.store.tables import ActRow
 from overstap.workflow.chain import BEGINNING, link
@@ -57,8 +57,3 @@ def record_act(
     }
     connection.execute(insert(ACT), {**record, "hash": link(previous, record)})
     return seq
-
-
-def act_record(row: Row[Any]) -> dict[str, Any]:
-    """What an act's hash covers."""
-    return {name: value for name, value in row._mapping.items() if name != "hash"}  # noqa: SLF001

@@ -70,11 +70,6 @@ def topic_of(definition: Definition, entry: JournalEntry, stuck_after: int) -> T
             return None
 
 
-def good_ends(definition: Definition) -> frozenset[str]:
-    """The final states that no failure move leads to; all of them where each is reached by one."""
-    return _good_ends(definition)
-
-
 def _after_deadline(definition: Definition, before: str, after: str) -> Topic:
     lost = _may_succeed(definition, before) and not _may_succeed(definition, after)
     return Topic.EXPIRED if lost or after in definition.chart.finals else Topic.ESCALATED
@@ -89,25 +84,22 @@ def _may_succeed(definition: Definition, state: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _good_ends(definition: Definition) -> frozenset[str]:
-    failed = {end for target in _failure_moves(definition) for end in _ends(definition, target)}
+def good_ends(definition: Definition) -> frozenset[str]:
+    """The final states that no failure move leads to; all of them where each is reached by one."""
+    failed = {end for target in _failure_moves(definition) for end in definition.ends(target)}
     return (definition.chart.finals - failed) or definition.chart.finals
 
 
 @lru_cache(maxsize=64)
 def _hopeful(definition: Definition) -> frozenset[str]:
     # Remembered, because it is asked in the worker's loop, for hundreds of runs at once when a provider is away.
-    good = _good_ends(definition)
-    return frozenset(state for state in definition.states if _ends(definition, state) & good)
+    good = good_ends(definition)
+    return frozenset(state for state in definition.states if definition.ends(state) & good)
 
 
 def _failure_moves(definition: Definition) -> Iterator[str]:
     for state, spec in definition.states.items():
         for event in (spec.on_stop, spec.deadline and spec.deadline.event):
             target = definition.chart.moves[state].get(event) if event else None
-            if target is not None and _ends(definition, state) - _ends(definition, target):
+            if target is not None and definition.ends(state) - definition.ends(target):
                 yield target
-
-
-def _ends(definition: Definition, state: str) -> frozenset[str]:
-    return definition.reachable(state) & definition.chart.finals
