@@ -55,6 +55,15 @@ def test_a_plan_shows_what_it_would_do_and_what_it_touches(cli: Cli, ordered: st
     assert "Run it: overstap replay run " in said.out
 
 
+def test_a_plan_that_would_run_nothing_says_so(cli: Cli, ordered: str) -> None:
+    assert 0 == cli("runs", "hold", ordered, "--reason", "the bank is closed").code
+
+    said = cli("replay", "plan", ordered, "--deadline", "reset")
+
+    assert "Nothing of it would run; the verdicts say why, and what to do instead." in said.out
+    assert "Run it: " not in said.out
+
+
 def test_a_plan_is_run_once_and_shown_with_its_receipt(cli: Cli, planned: str) -> None:
     first = cli("replay", "run", planned, "--reason", "again", "--no-wait")
     again = cli("replay", "run", planned, "--reason", "once more", "--no-wait")

@@ -69,7 +69,10 @@ def plan(
         return
     _header(face, receipt)
     _verdicts(face, [line.item for line in receipt.lines])
-    _next(face, receipt.plan)
+    if any(line.item.will_run for line in receipt.lines):
+        _next(face, receipt.plan)
+    else:
+        face.tell("Nothing of it would run; the verdicts say why, and what to do instead.")
 
 
 def list_(face: Face, as_json: JsonFlag = False) -> None:
