@@ -25,6 +25,7 @@ from overstap.workflow.decide import (
     Expire,
     Perform,
     Receive,
+    Signal,
     discard,
     effect_key,
     expire,
@@ -32,6 +33,7 @@ from overstap.workflow.decide import (
     receive,
     settle,
 )
+from overstap.workflow.definition import Definition
 from overstap.workflow.files import Library
 from overstap.workflow.notable import notices_of
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
@@ -163,8 +165,14 @@ class Engine:
     def action(self, claim: Claim) -> Action | None:
         """What there is to do for a claimed run now; a step that is paused is nothing to do."""
         run = claim.run
-        action = next_action(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
+        action = self._due(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
         return None if self._pause_of(run, action) is not None else action
+
+    def _due(self, definition: Definition, run: Run, inbox: Sequence[Signal], now: datetime) -> Action | None:
+        action = next_action(definition, run, inbox, now)
+        # An answer that a pause keeps from being looked at does not keep the deadline from coming: it would spin.
+        late = run.deadline_at is not None and run.deadline_at <= now
+        return Expire() if late and self._pause_of(run, action) is not None else action
 
     def _pause_of(self, run: Run, action: Action | None) -> Pause | None:
         if not self._pauses or not isinstance(action, Perform):
@@ -215,7 +223,7 @@ class Engine:
         if performed is not None:
             run = add(settle(definition, run, performed.outcome, now))
         while True:
-            match next_action(definition, run, inbox, now):
+            match self._due(definition, run, inbox, now):
                 case Receive(signal=signal):
                     run = add(receive(definition, run, signal, now))
                 case Discard(signal=signal):
