@@ -346,3 +346,12 @@ def test_lifting_a_pause_and_parking_because_of_it_never_wait_for_each_other(wor
     world.work()
 
     assert {"completed"} == {world.state(run) for run in runs}
+
+
+def test_a_pause_longer_than_a_deadline_lets_it_come(make_world: MakeWorld) -> None:
+    world = make_world(embedded={"move_time": "30m"})
+    run = world.order()
+    world.work()
+    world.app.operators.pause(Scope.EVERYTHING, "", **BY)
+    world.run_for("2h")
+    assert "escalated" == world.state(run)
