@@ -46,9 +46,11 @@ class Receipt:
 
     @property
     def passed(self) -> bool:
-        """Whether every run that the plan was to replay was replayed, and got beyond the step that it stuck on."""
+        """Whether the plan replayed runs, all that it was to, and each got beyond the step that it stuck on."""
         planned = [line for line in self.lines if line.item.will_run]
-        return all(line.outcome is not None and line.outcome.result is Result.PASSED for line in planned)
+        return bool(planned) and all(
+            line.outcome is not None and line.outcome.result is Result.PASSED for line in planned
+        )
 
 
 def read_receipt(book: PlanBook, library: Library, plan_id: str, now: datetime) -> Receipt:
