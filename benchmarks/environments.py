@@ -7,7 +7,6 @@ makes those that are named, or all, under `var/bench/envs`.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import subprocess
@@ -43,7 +42,7 @@ def interpreter(name: str) -> str:
         sys.executable,
         os.environ.get("BENCH_PYTHON"),
         *(shutil.which(f"python3.{minor}") for minor in (12, 13, 14)),
-        *sorted(glob.glob(f"{kept}/3.1[2-9]*/bin/python3")),
+        *sorted(map(str, kept.glob("3.1[2-9]*/bin/python3"))),
     ):
         if candidate and _version(candidate) >= needed:
             return candidate

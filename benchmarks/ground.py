@@ -1,4 +1,4 @@
-"""Where the benchmark takes place: a folder for SQLite files, and a PostgreSQL with the settings of a server of this size.
+"""Where the benchmark takes place: a folder for SQLite files, and a PostgreSQL with settings of a server of this size.
 
 Every side gets fresh databases of the same two kinds: full durability on both.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -37,6 +40,21 @@ def kind_of(url: str) -> str:
 def sqlite_path(url: str) -> Path:
     """The file of an SQLite URL."""
     return Path(url.removeprefix("sqlite:///"))
+
+
+def ask(url: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """What a database answers to one statement of plain SQL, which is committed; values stand as `%s`."""
+    if kind_of(url) == SQLITE:
+        with closing(sqlite3.connect(sqlite_path(url), timeout=60)) as connection, connection:
+            return connection.execute(statement.replace("%s", "?"), values).fetchall()
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def moment(url: str, at: datetime) -> object:
+    """A moment as the engine's tables hold it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" if kind_of(url) == SQLITE else at
 
 
 class Ground:
@@ -76,9 +94,8 @@ class Ground:
     def settle(self, url: str) -> None:
         """Have a database written out and its statistics brought up to date, so that a measure starts from rest."""
         if kind_of(url) == SQLITE:
-            import sqlite3
-
             connection = sqlite3.connect(sqlite_path(url))
+            connection.execute("PRAGMA analysis_limit = 1000")
             connection.execute("ANALYZE")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.close()

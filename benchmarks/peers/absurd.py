@@ -1,7 +1,7 @@
-"""Absurd: a task of four checkpointed steps; a thread and a connection per task at a time, claims of ten, a look every 20 ms.
+"""Absurd: a task of four checkpointed steps; four threads with a connection each, claims of ten, a look every 20 ms.
 
-Its own checkpoint is the durable transition. With effects the step commits one as intended, then as confirmed, and Absurd
-commits its checkpoint.
+Its own checkpoint is the durable transition. With effects the step commits one as intended, then as confirmed, and
+Absurd commits its checkpoint.
 """
 
 from __future__ import annotations

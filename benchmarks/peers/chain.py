@@ -4,10 +4,10 @@
     python -m peers.NAME effects URL RUNS PROCESSES  the same, with an effect per step
     python -m peers.NAME latency URL SAMPLES         submit to end, one at a time
 
-is run in the peer's own environment and prints one line of JSON. A transition is one UPDATE of the run with a check of its
-version and one INSERT into the journal, in one commit; with effects an effect is committed as intended before it, and
-confirmed in that commit. A peer that keeps a journal of checkpoints of its own uses that instead. A peer that is a queue
-gives `CONCURRENCY`, `install`, `submit`, `client` and `work`; the next job is put in within the transition's transaction.
+is run in the peer's own environment and prints one line of JSON. A transition is one UPDATE of the run with a check of
+its version and one INSERT into the journal, in one commit; with effects an effect is committed as intended before it,
+and confirmed in that commit. A peer that keeps a journal of checkpoints of its own uses that instead. A peer that is a
+queue gives `CONCURRENCY`, `install`, `submit`, `client` and `work`; the next job is put in within the transaction.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 import psycopg
+
 from children import Child, tell
 
 STATES = ("submitted", "credit_check", "migrating", "licenses_reassigned", "completed")

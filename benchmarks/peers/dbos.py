@@ -1,7 +1,7 @@
 """DBOS on PostgreSQL and SQLite: a workflow of four steps, started directly from a few threads (its best here).
 
-Its own checkpoint is the durable transition, and submitting belongs to what is measured. With effects the step commits one as
-intended, then as confirmed, and DBOS commits its checkpoint.
+Its own checkpoint is the durable transition, and submitting belongs to what is measured. With effects the step commits
+one as intended, then as confirmed, and DBOS commits its checkpoint.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from children import Child, tell
 from dbos import DBOS
 
+from children import Child, tell
 from peers.chain import CONFIRM, INTEND, STATES, TRANSITIONS, WARM_UP, main, prepare, summary
 
 THREADS = {("postgresql", 1): 8, ("postgresql", 2): 2, ("sqlite", 1): 2}
