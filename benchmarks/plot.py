@@ -42,7 +42,7 @@ def bars(session: Session, database: str, whats: tuple[str, ...], field: str) ->
             for processes in session.values("processes", side=side, what=what, database=database):
                 key = {"side": side, "what": what, "database": database, "processes": processes}
                 if (figures := spread(session.series(field, **key))) is not None:
-                    label = name_of(side) if field == "p50_ms" else f"{name_of(side)} ×{processes}"
+                    label = name_of(side) if field == "p50_ms" else f"{name_of(side)}, {processes}"
                     found.append((label, side, figures))
     return sorted(found, key=lambda bar: bar[2].median)
 
@@ -61,8 +61,8 @@ def draw(axes: Axes, title: str, unit: str, found: list[tuple[str, str, Spread]]
                       (figures.most, place), va="center", fontsize=8)  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlim(10 ** math.floor(math.log10(min(medians) / 2)), 8 * max(figures.most for _, _, figures in found))
-    axes.set_ylim(-0.6, max(len(found), FEWEST) - 0.4)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.set_ylim(min(0, len(found) - FEWEST) - 0.6, len(found) - 0.4)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.7g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlabel(unit, fontsize=8)
@@ -86,7 +86,9 @@ def main() -> None:
         else:
             one.set_visible(False)
     repeats = len(session.values("repeat"))
-    figure.suptitle(f"Medians and spread of {repeats} repetitions, logarithmic scale", fontsize=9)
+    figure.suptitle(
+        f"Medians and spread of {repeats} repetitions; logarithmic scale; with the number of processes", fontsize=9
+    )
     for ending in ("png", "svg"):
         figure.savefig(results.with_name(f"benchmark.{ending}"), dpi=150)
 

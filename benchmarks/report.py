@@ -150,11 +150,12 @@ def measured_on(session: Session) -> str:
     told = session.machine
     server = ", ".join(f"{name} {value}" for name, value in told.get("server", {}).items())
     repeats = len(session.values("repeat"))
-    lines = [
-        f"Session {session.name}: {told.get('cores')} cores, {told.get('memory_gb')} GB, Python {told.get('python')}; "
-        f"{repeats} repetition{'s'[: repeats > 1]}; PostgreSQL {server}; SQLite in WAL mode, synchronous FULL."
-    ]
-    return "\n\n".join([*lines, *told.get("missing", [])])
+    machine = f"{told.get('cores')} cores, {told.get('memory_gb')} GB, Python {told.get('python')}"
+    line = (
+        f"Session {session.name}: {machine}; {repeats} repetition{'s'[: repeats > 1]}; PostgreSQL {server}; "
+        "SQLite in WAL mode, synchronous FULL."
+    )
+    return "\n\n".join([line, *told.get("missing", [])])
 
 
 def report(sessions: list[Session], found: list[Verdict]) -> str:

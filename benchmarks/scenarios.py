@@ -25,8 +25,6 @@ from peers.chain import summary
 from stage import Stage
 
 Row = dict[str, Any]
-LEASE = 3.0
-"""Seconds that a claim lasts where workers are killed; the setting's default is longer."""
 DONE = "SELECT count(*) FROM journal WHERE kind = 'transition'"
 
 
@@ -90,14 +88,14 @@ def latency(stage: Stage, kind: str) -> Row:
     with worker(url) as child, Looker(url) as looker:
         child.say("go")
         time.sleep(1)
-        for _ in range(stage.size.samples + 10):
+        for _ in range(stage.size.samples + stage.size.warm_up):
             began = time.perf_counter()
             run_id = client.submit()
             looker.wait_for_end(run_id)
             took.append(time.perf_counter() - began)
     client.close()
     stage.ground.drop(url)
-    return summary(took[10:])
+    return summary(took[stage.size.warm_up :])
 
 
 def recovery(stage: Stage, kind: str) -> Row:
@@ -105,7 +103,7 @@ def recovery(stage: Stage, kind: str) -> Row:
     runs, processes = stage.size.recovered, workers_on(kind)
     url = stage.copy_of(f"backlog {runs}", kind, lambda url: ours.backlog(url, runs))
     ledger = stage.ground.folder / f"ledger-{time.monotonic_ns()}"
-    options = ["--effects", str(ledger), "--lease", str(LEASE)]
+    options = ["--effects", str(ledger), "--lease", str(stage.size.lease)]
     with ExitStack() as stack:
         children = [stack.enter_context(worker(url, *options)) for _ in range(processes)]
         for child in children:
@@ -128,7 +126,7 @@ def recovery(stage: Stage, kind: str) -> Row:
     stage.ground.drop(url)
     if doubled or confirmed != ours.TRANSITIONS * runs:
         raise SystemExit(f"{doubled} calls were made twice, {confirmed} effects are confirmed")
-    row = {"goes_on_s": first - killed, "complete_s": last - killed, "lease_s": LEASE, "runs": runs}
+    row = {"goes_on_s": first - killed, "complete_s": last - killed, "lease_s": stage.size.lease, "runs": runs}
     return {**row, "done_before": done, "doubled": doubled, "lost": 0}
 
 
@@ -186,7 +184,7 @@ def storm(stage: Stage, kind: str) -> Row:
     """So many timers due at one moment while new runs come in: the new ones' start delay, and the time to drain."""
     count, rate = stage.size.storm, stage.size.storm_rate
     url = stage.copy_of(f"parked {count}", kind, lambda url: fill_parked(url, count))
-    due = datetime.now(UTC) + timedelta(seconds=5 + count / 5_000)
+    due = datetime.now(UTC) + timedelta(seconds=stage.size.storm_lead)
     at = moment(url, due)
     ask(url, "UPDATE run SET due_at = %s, deadline_at = %s WHERE workflow = 'parked'", at, at)
     stage.ground.settle(url)

@@ -11,16 +11,27 @@ from ground import Ground
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done; what `--quick` changes."""
+    """How much is done; what `--quick` changes.
+
+    Attributes:
+        lease: seconds that a claim lasts where workers are killed; the setting's default is longer.
+        storm_rate: new runs per second during a storm.
+        storm_lead: seconds from making the storm ready to its breaking loose.
+        starts: how often a worker is started to see how long that takes.
+        rest_seconds: how long such a worker runs before its memory is looked at.
+    """
 
     runs: int = 30_000
     effects_runs: int = 10_000
     samples: int = 300
+    warm_up: int = 10
     recovered: int = 10_000
+    lease: float = 3.0
     parked: int = 1_000_000
     ended: tuple[int, ...] = (0, 1_000_000, 10_000_000)
     storm: int = 100_000
     storm_rate: float = 20.0
+    storm_lead: float = 30.0
     claims: int = 500
     starts: int = 3
     rest_seconds: float = 5.0
@@ -29,7 +40,10 @@ class Size:
     slow_peer_runs: int = 600
 
 
-QUICK = Size(60, 40, 6, 60, 300, (0, 200), 100, 20.0, 10, 1, 0.3, 0.3, 60, 40)
+QUICK = Size(
+    runs=40, effects_runs=20, samples=4, warm_up=2, recovered=40, lease=0.9, parked=200, ended=(0, 100), storm=40,
+    storm_lead=2.5, claims=5, starts=1, rest_seconds=0.2, bare_seconds=0.2, peer_runs=40, slow_peer_runs=40,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
