@@ -44,10 +44,10 @@ docs: $(READY) ## write what is generated of the documents anew: docs/rules.md, 
 	@page=$$($(BIN)/python tests/tracing.py) && printf '%s\n' "$$page" > docs/rules.md
 	@$(BIN)/python tests/readme.py
 
-bench: $(READY) ## the benchmark of our side, about three hours; BENCH_FLAGS=--quick shows that it works
+bench: $(READY) ## the benchmark of our side, about an hour and a half; BENCH_FLAGS=--quick shows that it works
 	@$(BIN)/python benchmarks/bench.py $(BENCH_FLAGS); failed=$$?; $(BIN)/python benchmarks/report.py && exit $$failed
 
-bench-peers: $(READY) ## the same work done by other durable engines and by us in turn; installs them under var/bench
+bench-peers: $(READY) ## the same work done by other durable engines and by us in turn, about half an hour
 	@$(BIN)/python benchmarks/bench.py --peers $(BENCH_FLAGS); failed=$$?; $(BIN)/python benchmarks/report.py && exit $$failed
 
 lock: $(READY) ## write requirements.lock anew; LOCK_FLAGS=--upgrade takes the newest versions

@@ -41,8 +41,7 @@ def copies(url: str, source: str, count: int, *, prefix: str = "0", parked: bool
                 f"SELECT {values} FROM {table} CROSS JOIN numbers WHERE {own_id} = %s ORDER BY {order}",
                 source,
             )
-    ask(url, "DELETE FROM tally")
-    ask(url, f"INSERT INTO tally ({BUCKET}, delta) SELECT {BUCKET}, count(*) FROM run GROUP BY {BUCKET}")
+    ask(url, f"INSERT INTO tally ({BUCKET}, delta) SELECT {BUCKET}, {count} FROM run WHERE id = %s", source)
 
 
 def columns(url: str, table: str) -> list[str]:

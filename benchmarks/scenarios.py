@@ -173,7 +173,9 @@ def with_ended(stage: Stage, kind: str, count: int, repeat: int) -> Row:
     """Transitions per second over a backlog beside so many runs that have ended."""
     url, runs = stage.filled_once(f"ended {count}", kind, lambda url: fill_ended(url, count)), stage.size.runs
     prefix = "abcdefghijklmnopqrstuvwxyz"[repeat]
-    ours.backlog(url, runs, prefix)
+    client = ours.Client(url, "3", first=repeat)
+    copies(url, client.submit(), runs, prefix=prefix)
+    client.close()
     stage.ground.settle(url)
     seconds = work_off(url, workers_on(kind))
     check(url, runs, prefix)

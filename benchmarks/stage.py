@@ -31,7 +31,7 @@ class Size:
     ended: tuple[int, ...] = (0, 1_000_000, 10_000_000)
     storm: int = 100_000
     storm_rate: float = 20.0
-    storm_lead: float = 30.0
+    storm_lead: float = 20.0
     claims: int = 500
     starts: int = 3
     rest_seconds: float = 5.0
