@@ -132,7 +132,8 @@ def main() -> None:
     given = parser.parse_args()
     advance = (on_postgresql if kind_of(given.url) == POSTGRESQL else on_sqlite)(given.url)
     tell(ready=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        return
     began, moved = time.monotonic(), 0
     while time.monotonic() - began < given.seconds:
         some = []

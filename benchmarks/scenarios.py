@@ -31,7 +31,11 @@ DONE = "SELECT count(*) FROM journal WHERE kind = 'transition'"
 def worker(url: str, *options: str) -> Child:
     """A worker process that has said it is ready."""
     child = Child([sys.executable, "workers.py", "worker", url, *options])
-    child.hear()
+    try:
+        child.hear()
+    except BaseException:  # a Ctrl-C too: nobody else knows of it yet
+        child.kill()
+        raise
     return child
 
 

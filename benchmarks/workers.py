@@ -24,7 +24,8 @@ def work(given: argparse.Namespace) -> None:
     with bench(given.url, ledger=given.effects, lease=given.lease) as at_work:
         at_work.engine.idle()  # connects
         tell(ready=time.monotonic(), **memory())
-        sys.stdin.readline()
+        if not sys.stdin.readline():
+            return  # whoever started it has gone
 
         def watch() -> None:
             sys.stdin.read()

@@ -124,7 +124,8 @@ def work_off(url: str, runs: int, mode: str) -> None:
     for run in range(first, first + WARM_UP):
         start(run).get_result()
     tell(ready=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        os._exit(0)
     left, lock = iter(range(first + WARM_UP, first + WARM_UP + runs)), threading.Lock()
 
     def go() -> None:
