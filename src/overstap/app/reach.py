@@ -12,6 +12,8 @@ _WEIGHT = 0.1
 """Of one step in the average time of a step."""
 _QUICKEST = 0.0001
 """The least time a step is taken to last, in seconds."""
+_QUICK = 0.0005
+"""Steps that last less, in seconds, are worth no thread of their own."""
 
 
 class Reach:
@@ -25,6 +27,15 @@ class Reach:
     def learn(self, seconds: float) -> None:
         """Take one more step into the average."""
         self._average += _WEIGHT * (max(seconds, _QUICKEST) - self._average)
+
+    @property
+    def quick(self) -> bool:
+        """Whether steps last no longer than waking a thread does."""
+        return self._average < _QUICK
+
+    def threads(self) -> int:
+        """How many threads to have work at once."""
+        return 1 if self.quick else self._threads
 
     def runs(self) -> int:
         """How many runs to hold, at least two for each thread and at most `batch`."""

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ import structlog
 from ulid import ULID
 
 from overstap import __version__
+from overstap.app.crew import Crew
 from overstap.app.engine import Engine, Performed
 from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
@@ -34,6 +35,9 @@ from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
+
+_GATHER_SECONDS = 0.003
+"""How long a commit waits for what quick steps under way bring."""
 
 
 class Worker:
@@ -53,9 +57,8 @@ class Worker:
         self._listen = listen
         self._mailbox = Mailbox()
         self._ticker = Ticker()
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="overstap-step")
+        self._crew = Crew(settings.threads, self._perform)
         self._held: dict[str, Claim] = {}
-        self._steps: dict[str, Future[None]] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
@@ -77,7 +80,7 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Steps that are still being done; above 0 after `run` only when the grace was too short for them."""
-        return len(self._steps)
+        return len(self._crew)
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until `stop`, or with `until_idle` until nothing is due and nobody holds anything.
@@ -98,7 +101,7 @@ class Worker:
             self._closed = True
             wakeups.close()
             self._ticker.stop()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._crew.dismiss()
         self._leave()
 
     def _loop(self, *, until_idle: bool) -> None:
@@ -107,18 +110,33 @@ class Worker:
                 self._claim()
                 if until_idle and not self._held and self._settler.patiently(self._engine.idle):
                     return
-            beats, ended, intents = self._mailbox.take(self._patience())
-            if not (beats or ended or intents):
-                beats = {Beat.LOOK}
+            beats, ended, intents = self._take()
             self._on(beats)
             self._take_in(ended, intents)
             if self._stopping_since is not None and self._wind_down():
                 return
 
+    def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
+        """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
+        patience = self._patience()
+        beats, ended, intents = self._mailbox.take(patience)
+        if not (beats or ended or intents) and not self._crew.waiting:
+            beats = {Beat.LOOK}
+        limit = time.monotonic() + _GATHER_SECONDS
+        while self._reach.quick and len(ended) < len(self._crew) and (left := limit - time.monotonic()) > 0:
+            more_beats, more_ended, more_intents = self._mailbox.take(left)
+            beats |= more_beats
+            ended += more_ended
+            intents += more_intents
+        self._crew.call_in_another()
+        return beats, ended, intents
+
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
         if self._look and self._stopping_since is None:
             return 0.0
+        if self._crew.waiting:
+            return _GATHER_SECONDS
         # The ticker beats more often than this; when it is silent (a clock set back, a dead thread) look nevertheless.
         return min(2 * self._settings.tick.total_seconds(), max(0.0, self._grace_left()))
 
@@ -130,7 +148,7 @@ class Worker:
         if Beat.HEARTBEAT in beats:
             self._heartbeat()
         if Beat.STOP in beats and self._stopping_since is None:
-            log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._steps))
+            log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._crew))
             self._stopping_since = time.monotonic()
 
     def _claim(self) -> None:
@@ -164,13 +182,14 @@ class Worker:
         """Start the next step of claims; commit at once what follows without a step."""
         stepless = []
         for claim in claims:
-            if claim.run.id in self._steps:
+            if claim.run.id in self._crew:
                 continue  # claimed anew while its step was under way: its end goes on with the new claim
             action = self._engine.action(claim)
             if isinstance(action, Perform):
-                self._steps[claim.run.id] = self._pool.submit(self._perform, claim, action.step)
+                self._crew.begin(claim, action.step)
             else:
                 stepless.append(Work(claim))
+        self._crew.call_in(self._reach.threads())
         self._settle(stepless, [])
 
     def _perform(self, claim: Claim, step: str) -> None:
@@ -200,7 +219,7 @@ class Worker:
         work, again = [], []
         for item in ended:
             run_id = item.claim.run.id
-            self._steps.pop(run_id, None)
+            self._crew.forget(run_id)
             self._reach.learn(item.took)
             self._pace.step()
             claim = self._held.get(run_id)
@@ -272,14 +291,13 @@ class Worker:
 
     def _wind_down(self) -> bool:
         """Let go what has no step in flight; answers whether the worker may leave."""
-        for run_id in [run_id for run_id, step in self._steps.items() if step.cancel()]:
-            del self._steps[run_id]
-        waiting = [claim for run_id, claim in self._held.items() if run_id not in self._steps]
+        self._crew.drop_waiting()
+        waiting = [claim for run_id, claim in self._held.items() if run_id not in self._crew]
         if waiting:
             self._forget(self._settler.patiently(lambda: self._engine.claims.release(waiting)))
             for claim in waiting:
                 self._held.pop(claim.run.id, None)
-        return not self._steps or self._grace_left() <= 0
+        return not len(self._crew) or self._grace_left() <= 0
 
     def _grace_left(self) -> float:
         if self._stopping_since is None:

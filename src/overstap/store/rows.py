@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, Table
@@ -26,6 +27,9 @@ _CHANGING = (
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")
+JOURNAL_COLUMNS = (
+    "run_id", "seq", "at", "kind", "event", "from_state", "to_state", "step", "actor", "data", "hash",
+)  # fmt: skip
 RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *CHANGING_COLUMNS)]
 ACTIVE_COLUMNS = [
     RUN.c[name] for name in ("id", "tenant_id", "subscription_id", "workflow", "version", "state", "seq", "deadline_at")
@@ -84,6 +88,14 @@ def changing_values(run: Run) -> dict[str, Any]:
     return values
 
 
+_changing = attrgetter(*_CHANGING)
+
+
+def changing_row(run: Run) -> tuple[Any, ...]:
+    """The values of `CHANGING_COLUMNS`."""
+    return (*_changing(run), run.status.value)
+
+
 def fixed_values(run: Run) -> dict[str, Any]:
     """The columns of a run that never change, with those that listings look for."""
     values = {name: getattr(run, name) for name in _FIXED}
@@ -101,6 +113,16 @@ def journal_values(entry: JournalEntry) -> dict[str, Any]:
     if not entry.hash:
         raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
     return {**entry_record(entry), "hash": entry.hash}
+
+
+def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
+    """The values of `JOURNAL_COLUMNS`; raises as `journal_values` does."""
+    if not entry.hash:
+        raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
+    return (
+        entry.run_id, entry.seq, entry.at, entry.kind.value, entry.event, entry.from_state, entry.to_state, entry.step,
+        entry.actor, entry.data, entry.hash,
+    )  # fmt: skip
 
 
 def to_entry(row: Row[Any]) -> JournalEntry:
