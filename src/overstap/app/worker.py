@@ -6,6 +6,7 @@ load that makes large batches, at light load a batch of one that commits at once
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import socket
@@ -38,6 +39,16 @@ log = structlog.get_logger(__name__)
 
 _GATHER_SECONDS = 0.003
 """How long a commit waits for what quick steps under way bring."""
+
+
+def spare_the_collector() -> None:
+    """Have Python's garbage collector look less often, and not at what is there already.
+
+    A batch makes thousands of objects and no cycles; looking through them took a quarter of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 class Worker:
@@ -94,6 +105,7 @@ class Worker:
         self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(Beat.RENEW))
         self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(Beat.HEARTBEAT))
         self._ticker.start()
+        spare_the_collector()
         wakeups = self._listen(self.wake)
         try:
             self._loop(until_idle=until_idle)
@@ -180,11 +192,11 @@ class Worker:
 
     def _go_on(self, claims: list[Claim]) -> None:
         """Start the next step of claims; commit at once what follows without a step."""
-        stepless = []
+        stepless, now = [], self._engine.clock.now()
         for claim in claims:
             if claim.run.id in self._crew:
                 continue  # claimed anew while its step was under way: its end goes on with the new claim
-            action = self._engine.action(claim)
+            action = self._engine.action(claim, now)
             if isinstance(action, Perform):
                 self._crew.begin(claim, action.step)
             else:

@@ -58,9 +58,7 @@ class Claims:
                 for row in sorted(rows, key=lambda row: row.id)
             ]
 
-    def commit(
-        self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime, until: datetime
-    ) -> Committed:
+    def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""
         return commit(self._database, settlements, intents, now)
 
