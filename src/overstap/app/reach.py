@@ -37,6 +37,11 @@ class Reach:
         """How many threads to have work at once."""
         return 1 if self.quick else self._threads
 
+    def worth_a_look(self, held: int) -> bool:
+        """Whether there is room for a good part of what can be held; for less, the next beat is soon enough."""
+        runs = self.runs()
+        return 4 * (runs - held) >= runs
+
     def runs(self) -> int:
         """How many runs to hold, at least two for each thread and at most `batch`."""
         return min(self._batch, max(2 * self._threads, int(self._threads * self._tick / self._average)))

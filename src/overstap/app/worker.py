@@ -259,7 +259,7 @@ class Worker:
             self._held.pop(run.id, None)
         for claim in committed.kept:
             self._held[claim.run.id] = claim
-        if committed.released:
+        if committed.released and self._reach.worth_a_look(len(self._held)):
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)
