@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -100,6 +103,19 @@ def test_a_rehearsal_says_that_it_is_one(cli: Cli, planned: str) -> None:
     assert "passed the step" in said.out
     assert "a copy of the provider's books" in said.out
     assert "submitted" == cli("runs", "list", "--json").json[0]["state"]
+
+
+def test_the_answer_of_a_rehearsal_is_json_and_nothing_else(
+    cli: Cli, planned: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli
+    monkeypatch.setenv("OVERSTAP_LOGS__LEVEL", "debug")
+    # A process of its own, that nobody has told yet where logs go.
+    command = [sys.executable, "-m", "overstap", "replay", "rehearse", planned, "--json", "--database", database_url]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ["passed"] == [one["outcome"] for one in json.loads(said.stdout)]
+    assert "" == said.stderr
 
 
 def test_a_second_person_is_somebody_else(cli: Cli, planned: str, be: Callable[[str], None], database_url: str) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from structlog.contextvars import bound_contextvars
+
 from overstap.app.driving import Driver
 from overstap.app.engine import Engine
 from overstap.app.replaying import Replays
@@ -94,7 +96,7 @@ class Rehearsals:
                 f"Plan {plan.id} replays {len(run_ids)} runs; a rehearsal copies {self._most_runs} at most "
                 "(rehearse_runs in [replay] of the settings). Rehearse a plan of some of them."
             )
-        with self._set_up() as (stage, clock):
+        with bound_contextvars(rehearsal=plan_id), self._set_up() as (stage, clock):
             copy_runs(self._database, stage.database, run_ids, [item.detail["tenant_id"] for item in items])
             copy_plan(self._database, stage.database, plan_id)
             return self._played(stage, clock, plan_id)

@@ -132,6 +132,8 @@ def run(
 
 def rehearse(face: Face, plan: PlanArgument, as_json: JsonFlag = False) -> None:
     """Play a plan on a copy, and say what would happen; nothing real is touched."""
+    if face.settings.logs.level != "error":
+        face.override(logs={"level": "warning"})  # where its runs go on the copy is no news to anybody
     with face.app() as app:
         played = app.rehearsals.play(run_id(plan))
     if as_json:
