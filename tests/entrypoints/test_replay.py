@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
 
+from overstap.entrypoints.cli.orders import operator
 from overstap.store.database import Database
 from overstap.store.replays import PLAN, PlanBook, digest_of
 
@@ -26,7 +28,7 @@ def be(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sits down at the terminal as somebody."""
 
     def sit(name: str) -> None:
-        monkeypatch.setattr("getpass.getuser", lambda: name)
+        monkeypatch.setattr("pwd.getpwuid", lambda _uid: SimpleNamespace(pw_name=name))
 
     sit(ANN)
     return sit
@@ -130,6 +132,29 @@ def test_a_second_person_is_somebody_else(cli: Cli, planned: str, be: Callable[[
     assert "needs the approval of a second person" in unapproved.err
     assert "was made by operator:ann: a second person has to approve it" in by_herself.err
     assert 0 == cli("replay", "run", planned, "--reason", "again", "--no-wait").code
+
+
+def test_who_somebody_is_goes_by_the_account_and_not_by_the_environment(
+    cli: Cli, planned: str, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    change_plan(database_url, planned, needs_approval=True)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, BEN)
+
+    said = cli("replay", "approve", planned, "--reason", "fine")
+
+    assert 1 == said.code
+    assert "was made by operator:ann: a second person has to approve it" in said.err
+
+
+def test_two_accounts_without_a_name_are_two_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    names = []
+    for uid in (1234, 1235):
+        monkeypatch.setattr("os.getuid", lambda uid=uid: uid)
+        names.append(operator())
+
+    assert ["operator:uid-1234", "operator:uid-1235"] == names
 
 
 def test_an_expired_plan_is_refused(cli: Cli, planned: str, database_url: str) -> None:
