@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, case, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, case, delete, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from overstap.errors import Conflict, NotFound
 from overstap.store.acts_log import record_act
-from overstap.store.database import Database
+from overstap.store.database import Database, upserting
 from overstap.store.rows import RUN
 from overstap.store.tables import PauseRow
 from overstap.store.wakeup import notify
@@ -65,13 +65,12 @@ class PauseBook:
         """
         about = {"reason": pause.reason, "actor": pause.actor, "since": pause.since}
         with self._database.write() as connection:
-            this = _is(pause)
-            known = connection.execute(select(PAUSE).where(this).with_for_update()).first()
-            if known is None:
-                connection.execute(insert(PAUSE), {"scope": pause.scope.value, "name": pause.name, **about})
-            elif known.lifted_at is not None:
-                connection.execute(update(PAUSE).where(this).values({**about, "lifted_at": None}))
-            else:
+            # One statement: two who look first, and write then, both find nothing when they come at the same moment.
+            put = upserting(connection, PAUSE).values({"scope": pause.scope.value, "name": pause.name, **about})
+            place, again = [PAUSE.c.scope, PAUSE.c.name], {**about, "lifted_at": None}
+            put = put.on_conflict_do_update(index_elements=place, set_=again, where=PAUSE.c.lifted_at.is_not(None))
+            if connection.execute(put.returning(PAUSE.c.name)).first() is None:
+                known = connection.execute(select(PAUSE).where(_is(pause))).one()
                 since = f"{known.since:%Y-%m-%d %H:%M:%S} UTC, by {known.actor}: {known.reason}"
                 raise Conflict(f"Paused already: {pause.what}, since {since}.")
             _record(connection, "paused", pause, pause.actor, pause.reason, pause.since)
