@@ -43,6 +43,28 @@ def test_an_act_in_json_is_the_run_as_it_is_afterwards(cli: Cli, run: str) -> No
     assert held["journal"][-1]["actor"].startswith("operator")
 
 
+def test_failing_a_held_run_says_that_nothing_is_taken_back_before_it_is_released(
+    cli: Cli, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERSTAP_EMBEDDED__FAULTS", '[{"operation": "move_users", "kind": "fails"}]')
+    assert 0 == cli("worker", "--until-idle").code
+    assert 0 == cli("runs", "hold", run, *WHY).code
+
+    failed = cli("runs", "fail", run, *WHY)
+    cli("worker", "--until-idle")
+    idle = cli("runs", "show", run, "--json").json["state"]
+    assert 0 == cli("runs", "release", run, *WHY).code
+    cli("worker", "--until-idle")
+
+    assert "nothing is taken back before it is released" in failed.out
+    assert f"overstap runs release {run} --reason TEXT" in failed.out
+    assert ["rolling_back", "failed"] == [idle, cli("runs", "show", run, "--json").json["state"]]
+
+
+def test_failing_a_run_that_nobody_holds_speaks_of_no_release(cli: Cli, run: str) -> None:
+    assert "release" not in cli("runs", "fail", run, *WHY).out
+
+
 @pytest.mark.parametrize("name", ACTS)
 def test_an_act_without_its_reason_is_a_usage_error(cli: Cli, run: str, name: str) -> None:
     missing = cli(*act(name), run)
