@@ -104,9 +104,22 @@ def test_a_deadline_that_cannot_be_read_is_a_usage_error(cli: Cli, run: str, dea
 
 
 def test_a_deadline_that_cannot_be_counted_to_is_refused(cli: Cli, run: str) -> None:
-    said = cli("runs", "extend", run, "--deadline", "99999999999d", *WHY)
+    for deadline in ("99999999999d", "99999999d"):
+        said = cli("runs", "extend", run, "--deadline", deadline, *WHY)
 
-    assert 2 == said.code
+        assert 2 == said.code
+        assert f"'{deadline}' is a longer time than can be counted with; at most 36500d" in said.err
+
+
+def test_a_deadline_beyond_the_calendar_is_refused(cli: Cli, run: str) -> None:
+    assert 0 == cli("runs", "extend", run, "--deadline", "9999-12-31T12:00+00:00", *WHY).code
+
+    said = cli("runs", "extend", run, "--deadline", "2d", *WHY)
+
+    assert (4, f"error: Run {run} cannot get a deadline so late: the calendar ends before it.\n") == (
+        said.code,
+        said.err,
+    )
 
 
 def test_a_credit_decision_by_a_person_goes_into_the_inbox(cli: Cli, run: str) -> None:

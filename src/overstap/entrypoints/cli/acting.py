@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overstap.bootstrap import App
-from overstap.clock import parse_duration, parse_moment
+from overstap.clock import TooLong, parse_duration, parse_moment
 from overstap.entrypoints import words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id, whole
 from overstap.entrypoints.cli.looking import RunArgument
@@ -24,6 +24,8 @@ Act = Callable[[App, str], StoredRun]
 def _deadline(text: str) -> timedelta | datetime:
     try:
         return parse_duration(text)
+    except TooLong as error:
+        raise typer.BadParameter(str(error)) from None
     except ValueError:
         pass
     try:
