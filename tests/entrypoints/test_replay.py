@@ -98,6 +98,20 @@ def test_once_a_worker_did_it_the_receipt_says_passed(cli: Cli, planned: str) ->
     assert planned in cli("replay", "list").out
 
 
+def test_a_receipt_shows_where_a_run_is_and_not_where_it_was_when_it_was_planned(
+    cli: Cli, planned: str, ordered: str
+) -> None:
+    passed = cli("replay", "run", planned, "--reason", "again", "--no-wait")
+    other = cli("replay", "plan", ordered, "--deadline", "keep", "--json").json["id"]
+    assert 0 == cli("worker", "--until-idle").code
+    skipped = cli("replay", "run", other, "--reason", "again", "--no-wait")
+
+    assert "submitted" in passed.out
+    assert "completed" in next(line for line in cli("replay", "show", planned).out.splitlines() if "passed" in line)
+    assert "skipped: it has ended (completed)" in skipped.out
+    assert "submitted" not in skipped.out
+
+
 def test_a_rehearsal_says_that_it_is_one(cli: Cli, planned: str) -> None:
     said = cli("replay", "rehearse", planned)
 

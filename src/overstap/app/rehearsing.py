@@ -47,14 +47,14 @@ class Rehearsed:
     Attributes:
         outcome: None for a run that is not replayed.
         skipped: why it is not.
-        state: where it was at the end.
+        state: where it was at the end; None for a run that is not replayed.
         done_anew: the effects that nothing real has done yet, as (key, operation).
     """
 
     run_id: str
     outcome: Outcome | None
     skipped: str | None
-    state: str
+    state: str | None
     done_anew: list[tuple[str, str]]
 
 
@@ -119,6 +119,6 @@ class Rehearsals:
             one = after.get(line.item.run_id)
             effects = [] if one is None else [each for each in one.effects if each.status == "confirmed"]
             new = [(each.key, each.operation) for each in effects if self._provider.lookup(each.key, each.at) is None]
-            state = str(line.item.detail["state"]) if one is None else one.stored.run.state
+            state = None if one is None else one.stored.run.state
             played.append(Rehearsed(line.item.run_id, line.outcome, line.skipped, state, new))
         return played

@@ -143,7 +143,8 @@ def rehearse(face: Face, plan: PlanArgument, as_json: JsonFlag = False) -> None:
     for one in played[:_SHOWN]:
         new = Counter(operation for _, operation in one.done_anew)
         effects = ", ".join(f"{count} {operation}" for operation, count in new.items()) or "none"
-        table.add_row(one.run_id, _said(one.outcome, one.skipped), words.state(one.state), effects)
+        state = "" if one.state is None else words.state(one.state)
+        table.add_row(one.run_id, _said(one.outcome, one.skipped), state, effects)
     face.print(table)
     _more(face, len(played))
     face.tell(
@@ -161,10 +162,10 @@ def _show(face: Face, receipt: Receipt, *, as_json: bool) -> None:
         _verdicts(face, [line.item for line in receipt.lines])
         _next(face, receipt.plan)
         return
-    table = words.table("run", "tenant", "state", "receipt")
+    table = words.table("run", "tenant", "state now", "receipt")
     for line in receipt.lines[:_SHOWN]:
-        item = line.item
-        table.add_row(item.run_id, _tenant(item), words.state(item.detail["state"]), _said(line.outcome, line.skipped))
+        state = "" if line.state is None else words.state(line.state)
+        table.add_row(line.item.run_id, _tenant(line.item), state, _said(line.outcome, line.skipped))
     face.print(table)
     _more(face, len(receipt.lines))
     counted = Counter(_short(line) for line in receipt.lines)
