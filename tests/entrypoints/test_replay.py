@@ -98,6 +98,25 @@ def test_once_a_worker_did_it_the_receipt_says_passed(cli: Cli, planned: str) ->
     assert planned in cli("replay", "list").out
 
 
+def test_what_is_paused_is_told_where_a_run_of_the_plan_may_come_to_it(cli: Cli, ordered: str) -> None:
+    why = ("--reason", "the bank is closed")
+    for what in (("step", "move_users"), ("workflow", "manual_change"), ("workflow", "plan_change")):
+        assert 0 == cli("pause", *what, *why).code
+
+    planned = cli("replay", "plan", ordered, "--deadline", "keep")
+    plan = planned.out.split()[1].rstrip(",")
+    rehearsed = cli("replay", "rehearse", plan)
+    done = cli("replay", "run", plan, "--reason", "again", "--no-wait")
+
+    for said in (planned, rehearsed, done):
+        assert 0 == said.code
+        assert "PAUSED: step move_users, since " in said.out
+        assert "PAUSED: workflow plan_change, since " in said.out
+        assert "PAUSED: workflow manual_change" not in said.out
+    assert "Pauses were not looked at: on the copy nothing is paused." in rehearsed.out
+    assert "passed the step" in rehearsed.out
+
+
 def test_a_receipt_shows_where_a_run_is_and_not_where_it_was_when_it_was_planned(
     cli: Cli, planned: str, ordered: str
 ) -> None:
