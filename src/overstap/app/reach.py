@@ -33,10 +33,6 @@ class Reach:
         """Whether steps last no longer than waking a thread does."""
         return self._average < _QUICK
 
-    def threads(self) -> int:
-        """How many threads to have work at once."""
-        return 1 if self.quick else self._threads
-
     def worth_a_look(self, held: int) -> bool:
         """Whether there is room for a good part of what can be held; for less, the next beat is soon enough."""
         runs = self.runs()

@@ -6,13 +6,11 @@ load that makes large batches, at light load a batch of one that commits at once
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -20,35 +18,25 @@ import structlog
 from ulid import ULID
 
 from overstap import __version__
+from overstap.app.collector import spare_the_collector
 from overstap.app.crew import Crew
-from overstap.app.engine import Engine, Performed
-from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups
+from overstap.app.engine import Engine, Intend, Performed
+from overstap.app.mailbox import Answer, Beat, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.batch import Claim, Committed, Intent, Overtaken
+from overstap.store.batch import Claim, GaveWay, Intent, Overtaken
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
-from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
 
 _GATHER_SECONDS = 0.003
 """How long a commit waits for what quick steps under way bring."""
-
-
-def spare_the_collector() -> None:
-    """Have Python's garbage collector look less often, and not at what is there already.
-
-    A batch makes thousands of objects and no cycles; looking through them took a quarter of a worker's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 class Worker:
@@ -68,7 +56,7 @@ class Worker:
         self._listen = listen
         self._mailbox = Mailbox()
         self._ticker = Ticker()
-        self._crew = Crew(settings.threads, self._perform)
+        self._crew = Crew(settings.threads, self._perform, self._record, self._ended)
         self._held: dict[str, Claim] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
@@ -128,7 +116,7 @@ class Worker:
             if self._stopping_since is not None and self._wind_down():
                 return
 
-    def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
+    def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
         patience = self._patience()
         beats, ended, intents = self._mailbox.take(patience)
@@ -201,38 +189,34 @@ class Worker:
                 self._crew.begin(claim, action.step)
             else:
                 stepless.append(Work(claim))
-        self._crew.call_in(self._reach.threads())
+        self._crew.call_in()
         self._settle(stepless, [])
 
-    def _perform(self, claim: Claim, step: str) -> None:
-        """Do a step; runs in the pool."""
-        performed: Performed | None = None
-        began = time.perf_counter()
+    def _perform(self, claim: Claim, step: str, intend: Intend) -> Performed | None:
+        """Do a step; runs in the crew's threads."""
         try:
-            performed = self._engine.perform(claim, step, self._intend)
+            return self._engine.perform(claim, step, intend)
         except Overtaken as error:
             log.info("step_gave_way_to_signal", worker=self.id, run_id=error.run_id, step=step)
+        except GaveWay as error:
+            log.debug("step_begun_anew", worker=self.id, run_id=error.run_id, step=step)
         except ClaimLost as error:
             log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
-        finally:
-            self._mailbox.put(StepEnded(claim, performed, time.perf_counter() - began))
+        return None
 
-    def _intend(self, intent: Intent) -> EffectRecord:
-        asked = IntentAsked(intent, Future())
-        self._mailbox.put(asked)
-        while True:
-            try:
-                return asked.answer.result(timeout=1.0)
-            except TimeoutError:
-                if self._closed and not asked.answer.done():
-                    raise ClaimLost(intent.claim.run.id) from None  # the loop has ended: nobody will answer
+    def _ended(self, claim: Claim, performed: Performed | None, took: float) -> None:
+        self._mailbox.put(StepEnded(claim, performed, took))
 
-    def _take_in(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
+    def _record(self, intents: Sequence[Intent]) -> Sequence[Answer]:
+        return self._mailbox.ask(intents, lambda: self._closed)
+
+    def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
         work, again = [], []
         for item in ended:
             run_id = item.claim.run.id
             self._crew.forget(run_id)
-            self._reach.learn(item.took)
+            if item.performed is not None:
+                self._reach.learn(item.took)
             self._pace.step()
             claim = self._held.get(run_id)
             if claim is None:
@@ -241,17 +225,19 @@ class Worker:
                 work.append(Work(claim, item.performed))
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
+        self._crew.quick = self._reach.quick
         self._settle(work, intents)
         if self._stopping_since is None:
             self._go_on(again)
 
-    def _settle(self, work: list[Work], intents: list[IntentAsked]) -> None:
+    def _settle(self, work: list[Work], intents: list[IntentsAsked]) -> None:
         if not work and not intents:
             return
-        committed = self._settler.settle(work, [asked.intent for asked in intents])
+        committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
         for claim in committed.overtaken:
             self._held[claim.run.id] = claim
-        self._answer(committed, intents)
+        for asked in intents:
+            asked.tell(committed)
         self._forget(committed.lost)
         for run_id in committed.failed:
             self._held.pop(run_id, None)  # its claim runs out, and it is tried again then
@@ -263,20 +249,6 @@ class Worker:
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)
-
-    @staticmethod
-    def _answer(committed: Committed, intents: list[IntentAsked]) -> None:
-        overtaken = {claim.run.id: claim for claim in committed.overtaken}
-        for asked in intents:
-            run_id = asked.intent.claim.run.id
-            if run_id in committed.lost:
-                asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
-            elif run_id in overtaken:
-                asked.answer.set_exception(Overtaken(overtaken[run_id]))
-            elif run_id in committed.failed:
-                asked.answer.set_exception(committed.failed[run_id])
-            else:
-                asked.answer.set_result(committed.effects[asked.intent.key])
 
     def _forget(self, lost: dict[str, str | None]) -> None:
         for run_id, holder in lost.items():
