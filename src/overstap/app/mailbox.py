@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from overstap.app.engine import Performed
-from overstap.store.batch import Claim, Intent
+from overstap.errors import ClaimLost
+from overstap.store.batch import Claim, Committed, Intent, Overtaken
 from overstap.store.rows import EffectRecord
 
 
@@ -36,25 +38,58 @@ class StepEnded:
     took: float
 
 
-@dataclass(slots=True)
-class IntentAsked:
-    """A step waits for its effect to be recorded."""
+Answer = EffectRecord | Exception
+"""What became of an intent: its record, or why there is none."""
 
-    intent: Intent
-    answer: Future[EffectRecord]
+
+@dataclass(slots=True)
+class IntentsAsked:
+    """Steps wait for their effects to be recorded."""
+
+    intents: Sequence[Intent]
+    answers: Future[Sequence[Answer]] = field(default_factory=Future)
+
+    def tell(self, committed: Committed) -> None:
+        """Answer each, now that they were committed with whatever else there was."""
+        overtaken = {claim.run.id: claim for claim in committed.overtaken}
+
+        def answer(intent: Intent) -> Answer:
+            run_id = intent.claim.run.id
+            if run_id in committed.lost:
+                return ClaimLost(run_id, committed.lost[run_id])
+            if run_id in overtaken:
+                return Overtaken(overtaken[run_id])
+            return committed.failed.get(run_id) or committed.effects[intent.key]
+
+        self.answers.set_result([answer(intent) for intent in self.intents])
 
 
 class Mailbox:
     """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[Beat | StepEnded | IntentAsked] = SimpleQueue()
+        self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
 
-    def put(self, item: Beat | StepEnded | IntentAsked) -> None:
+    def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)
 
-    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
+    def ask(self, intents: Sequence[Intent], gone: Callable[[], bool]) -> Sequence[Answer]:
+        """Leave intents for the loop, and wait for its answers.
+
+        Args:
+            gone: whether the loop has ended, so that nobody will answer any more.
+        """
+        asked = IntentsAsked(intents)
+        self.put(asked)
+        while True:
+            try:
+                return asked.answers.result(timeout=1.0)
+            except TimeoutError:
+                if gone() and not asked.answers.done():
+                    return [ClaimLost(intent.claim.run.id) for intent in intents]
+
+    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
         """Wait for something to come in, then take all there is.
 
         Args:
@@ -62,14 +97,14 @@ class Mailbox:
         """
         beats: set[Beat] = set()
         ended: list[StepEnded] = []
-        intents: list[IntentAsked] = []
+        intents: list[IntentsAsked] = []
         with suppress(Empty):
             while True:
                 item = self._items.get(block=timeout is None or timeout > 0, timeout=timeout)
                 timeout = 0.0
                 if isinstance(item, StepEnded):
                     ended.append(item)
-                elif isinstance(item, IntentAsked):
+                elif isinstance(item, IntentsAsked):
                     intents.append(item)
                 else:
                     beats.add(item)

@@ -17,7 +17,6 @@ from overstap.bootstrap import App
 from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
-from overstap.logs import configure_logs
 
 _INTERRUPTED = 130
 
@@ -76,7 +75,6 @@ def worker(
 ) -> None:
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
     _set(face, grace=grace, threads=threads, batch=batch)
-    configure_logs(face.settings.logs)
     with StopSwitch() as switch, face.app(create=True) as app:
         _work(app, switch, until_idle=until_idle)
 
@@ -99,7 +97,6 @@ def up(
 ) -> None:
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
     _set(face, grace=grace, threads=threads, batch=batch)
-    configure_logs(face.settings.logs)
     with StopSwitch() as switch, face.app(upgrade=True, speed=speed, create=True) as app:
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
