@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from stage import QUICK, Size, Stage
 
 RESULTS = environments.HOME / "results.jsonl"
 MOST_REPEATS = 26
+SIZES = {one.name: type(one.default) for one in fields(Size) if one.name != "ended"}
 
 
 def chosen(groups: list[Group], words: list[str]) -> Iterator[list[Job]]:
@@ -79,6 +80,17 @@ def machine(ground: Ground) -> dict[str, Any]:
     return {**told, "server": ground.describe(), "peers": environments.CONTENTS}
 
 
+def one_size(text: str) -> tuple[str, float]:
+    """A size and its number, as `--set` takes them."""
+    name, _, number = text.partition("=")
+    if name not in SIZES:
+        raise argparse.ArgumentTypeError(f"{name} is no size; there are: {', '.join(SIZES)}")
+    try:
+        return name, SIZES[name](number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{name} takes a number, not {number!r}") from None
+
+
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,8 +101,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--database", action="append", choices=KINDS, help="only on this; may be given again")
     parser.add_argument("--repeat", type=int, help="how often everything is measured; default 5, with --quick 1")
     parser.add_argument("--ended", type=int, action="append", help="how many ended runs; may be given again")
-    parser.add_argument("--parked", type=int, help="how many parked runs; default 1,000,000")
-    parser.add_argument("--runs", type=int, help="how many runs our side drains; default 30,000")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", type=one_size,
+                        help=f"another size; may be given again: {', '.join(SIZES)}")  # fmt: skip
     parser.add_argument("--server", help="URL of a database on a PostgreSQL to use in place of one of our own")
     parser.add_argument("--folder", type=Path, help="where databases are put; default: the temporary folder")
     parser.add_argument("--results", type=Path, default=RESULTS, help=f"default {RESULTS.relative_to(Path.cwd())}"
@@ -105,7 +117,7 @@ def arguments() -> argparse.Namespace:
 def size_of(given: argparse.Namespace) -> Size:
     """How much is done."""
     size = QUICK if given.quick else Size()
-    told = {name: getattr(given, name) for name in ("parked", "runs") if getattr(given, name)}
+    told: dict[str, Any] = dict(given.set)
     return replace(size, **told, **({"ended": tuple(sorted(given.ended))} if given.ended else {}))
 
 

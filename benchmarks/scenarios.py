@@ -201,7 +201,7 @@ def storm(stage: Stage, kind: str) -> Row:
         children = [stack.enter_context(worker(url)) for _ in range(workers_on(kind))]
         for child in children:
             child.say("go")
-        time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds() - 1))
+        time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
         submitted = submit_until_drained(url, client, rate)
         wait_until(lambda: not ask(url, "SELECT 1 FROM run WHERE ended_at IS NULL LIMIT 1"), 60)
     client.close()

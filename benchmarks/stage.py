@@ -30,7 +30,7 @@ class Size:
     parked: int = 1_000_000
     ended: tuple[int, ...] = (0, 1_000_000, 10_000_000)
     storm: int = 100_000
-    storm_rate: float = 20.0
+    storm_rate: float = 50.0
     storm_lead: float = 20.0
     claims: int = 500
     starts: int = 3
@@ -42,7 +42,8 @@ class Size:
 
 QUICK = Size(
     runs=40, effects_runs=20, samples=4, warm_up=2, recovered=40, lease=0.9, parked=200, ended=(0, 100), storm=40,
-    storm_lead=2.5, claims=5, starts=1, rest_seconds=0.2, bare_seconds=0.2, peer_runs=40, slow_peer_runs=40,
+    storm_rate=20.0, storm_lead=2.5, claims=5, starts=1, rest_seconds=0.2, bare_seconds=0.2, peer_runs=40,
+    slow_peer_runs=40,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,8 +51,8 @@ def test_each_scenario_can_be_played_in_small(postgres_server: Callable[[str], s
 
 
 def test_copies_of_a_parked_run_are_due_one_after_the_other_and_then_go_on(database_url: str) -> None:
-    client = Client(database_url, "2", PARKED)
-    source = client.submit()
+    with closing(Client(database_url, "2", PARKED)) as client:
+        source = client.submit()
     with bench(database_url) as at_work:
         at_work.worker.run(until_idle=True)
     copies(database_url, source, 20, parked=True)
@@ -63,7 +64,6 @@ def test_copies_of_a_parked_run_are_due_one_after_the_other_and_then_go_on(datab
         assert ["0" * 26] == [claim.run.id for claim in held]
         entries = "SELECT count(*) FROM journal WHERE run_id = %s"
         assert ask(database_url, entries, source) == ask(database_url, entries, held[0].run.id)
-    client.close()
 
 
 def python(code: str) -> Child:

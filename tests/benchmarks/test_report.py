@@ -49,6 +49,7 @@ def test_the_median_of_ours_is_compared_with_the_best_peers_median() -> None:
 def test_the_bare_database_is_no_peer() -> None:
     rows = [row("overstap", "drain", 40.0), row("bare", "batches", 100.0), row("oban", "drain", 2.0)]
     found = figures(*rows)
+    assert ["oban"] == Session(rows).peers()
     assert found["PostgreSQL, two processes ÷ the best peer"] == 20
     assert found["PostgreSQL, two processes ÷ the bare database's batches"] == 0.4
 
