@@ -66,6 +66,7 @@ class Worker:
         self._pace = Pace(time.monotonic())
         self._closed = False
         self._look = True
+        self._next_due_known = False
 
     def wake(self) -> None:
         """Have the loop look for due runs; from any thread."""
@@ -118,9 +119,16 @@ class Worker:
 
     def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        patience = self._patience()
-        beats, ended, intents = self._mailbox.take(patience)
-        if not (beats or ended or intents) and not self._crew.waiting:
+        came_in = self._mailbox.take(
+            self._patience() if self._next_due_known else min(_GATHER_SECONDS, self._patience())
+        )
+        if not any(came_in) and not self._next_due_known:
+            # Not before there is time for it: what is under way comes first.
+            self._next_due_known = True
+            self._wake_when_due()
+            came_in = self._mailbox.take(self._patience())
+        beats, ended, intents = came_in
+        if not any(came_in) and not self._crew.waiting:
             beats = {Beat.LOOK}
         limit = time.monotonic() + _GATHER_SECONDS
         while self._reach.quick and len(ended) < len(self._crew) and (left := limit - time.monotonic()) > 0:
@@ -142,7 +150,7 @@ class Worker:
 
     def _on(self, beats: set[Beat]) -> None:
         if Beat.LOOK in beats:
-            self._look = True
+            self._look = self._reach.worth_a_look(len(self._held))
         if Beat.RENEW in beats or time.monotonic() - self._renewed > self._settings.lease.total_seconds() / 2:
             self._renew()
         if Beat.HEARTBEAT in beats:
@@ -166,8 +174,7 @@ class Worker:
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
-        if not self._look:
-            self._wake_when_due()
+        self._next_due_known = False
 
     def _wake_when_due(self) -> None:
         now, next_due = self._engine.clock.now(), None

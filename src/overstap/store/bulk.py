@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Connection, Integer, Table, Text, cast, func, literal, select
+from sqlalchemy import ARRAY, Column, Connection, CursorResult, Integer, Table, Text, cast, func, literal, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import JSON
@@ -25,7 +25,10 @@ _NULL = "NULL"
 _END = "\x00"
 """Between the elements of an array while it is made; no text in the database holds it."""
 
-_BY_KEY = "; ".join(f"SET LOCAL enable_{way} = off" for way in ("seqscan", "hashjoin", "mergejoin"))
+_BY_KEY = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true)"
+)
 
 
 class BulkInsert:
@@ -69,9 +72,22 @@ class BulkUpdate:
         same = " AND ".join(f"{column} = w_{column}" for column in where)
         self._postgresql = f"UPDATE {name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {same}"  # noqa: S608
 
-    def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Update, in the connection's transaction; answers how many rows were as the given ones say."""
-        return _execute(connection, self._sqlite, self._postgresql, self._encoders, rows) if rows else 0
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> Updated:
+        """Update, in the connection's transaction."""
+        return Updated(_execute(connection, self._sqlite, self._postgresql, self._encoders, rows) if rows else None)
+
+
+class Updated:
+    """What an update did; in a pipeline not to be asked before its end."""
+
+    def __init__(self, result: CursorResult[Any] | None) -> None:
+        self._result = result
+
+    @property
+    def rows(self) -> int:
+        """How many rows were as the given ones say."""
+        # The cursor's own number: SQLAlchemy's is from the time when the statement went out.
+        return int(self._result.context.cursor.rowcount) if self._result is not None else 0
 
 
 def among(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> ColumnElement[bool]:
@@ -91,13 +107,15 @@ def prefer_keys(connection: Connection) -> None:
         connection.exec_driver_sql(_BY_KEY)
 
 
-def _execute(connection: Connection, sqlite: str, pg: str, encoders: Sequence[_Encoder], rows: Sequence[Row]) -> int:
+def _execute(
+    connection: Connection, sqlite: str, pg: str, encoders: Sequence[_Encoder], rows: Sequence[Row]
+) -> CursorResult[Any]:
     columns = zip(*rows, strict=True)
     if connection.dialect.name == "sqlite":
         encoded = [one.for_sqlite(column) for one, column in zip(encoders, columns, strict=True)]
-        return connection.exec_driver_sql(sqlite, list(zip(*encoded, strict=True))).rowcount
+        return connection.exec_driver_sql(sqlite, list(zip(*encoded, strict=True)))
     arrays = tuple(one.for_postgresql(column) for one, column in zip(encoders, columns, strict=True))
-    return connection.exec_driver_sql(pg, arrays).rowcount
+    return connection.exec_driver_sql(pg, arrays)
 
 
 class _Encoder:

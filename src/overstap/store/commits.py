@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkInsert, BulkUpdate, among, prefer_keys
-from overstap.store.database import Database
+from overstap.store.database import Database, pipelined
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
@@ -100,15 +100,17 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
             parked = by is not None and (by.scope.value, by.name) in paused
             scheduling = (run.deadline_at if parked else run.due_at, None, None)
         rows.append((*changing_row(run), *scheduling, *guard))
-    prefer_keys(connection)
-    if _carry_on(connection, carried) + _advance(connection, rows) != len(settlements):
+    with pipelined(connection):
+        prefer_keys(connection)
+        updated = [_carry_on(connection, carried), _advance(connection, rows)]
+        tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
+        _append(connection, [journal_row(entry) for item in settlements for entry in item.entries])
+        record_notices(connection, (notice for item in settlements for notice in item.notices))
+        if settled := [signal_id for item in settlements for signal_id in item.settled]:
+            connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
+        settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
+    if sum(one.rows for one in updated) != len(settlements):
         raise _SomeLostError
-    tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
-    _append(connection, [journal_row(entry) for item in settlements for entry in item.entries])
-    record_notices(connection, (notice for item in settlements for notice in item.notices))
-    if settled := [signal_id for item in settlements for signal_id in item.settled]:
-        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
-    settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
     return result
 
 
