@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,10 @@ def main() -> None:
         if given.list:
             print("\n".join(job.label for jobs in some for job in jobs))
             return
-        write(given.results, {"session": session, "what": "machine", **machine(ground), "missing": missing})
+        if not some:
+            sys.exit("nothing has that in its name; --list without --only says what there is")
+        about = {"quick": given.quick, "size": asdict(stage.size), "missing": missing}
+        write(given.results, {"session": session, "what": "machine", **machine(ground), **about})
         failed = []
         for jobs in some:
             failed += play(jobs, given.repeat or (1 if given.quick else 5), session, given.results)

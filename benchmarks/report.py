@@ -151,8 +151,9 @@ def measured_on(session: Session) -> str:
     server = ", ".join(f"{name} {value}" for name, value in told.get("server", {}).items())
     repeats = len(session.values("repeat"))
     machine = f"{told.get('cores')} cores, {told.get('memory_gb')} GB, Python {told.get('python')}"
+    word = "Quick session, which says nothing of speed," if told.get("quick") else "Session"
     line = (
-        f"Session {session.name}: {machine}; {repeats} repetition{'s'[: repeats > 1]}; PostgreSQL {server}; "
+        f"{word} {session.name}: {machine}; {repeats} repetition{'s'[: repeats > 1]}; PostgreSQL {server}; "
         "SQLite in WAL mode, synchronous FULL."
     )
     return "\n\n".join([line, *told.get("missing", [])])

@@ -85,9 +85,10 @@ def name_of(side: str) -> str:
 
 
 def read(path: Path) -> list[Session]:
-    """The sessions of a file of results, the newest first."""
+    """The sessions of a file of results, the newest first; quick ones only where there are no others."""
     sessions: dict[str, list[Row]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         sessions.setdefault(row["session"], []).append(row)
-    return [Session(sessions[name]) for name in sorted(sessions, reverse=True)]
+    found = [Session(sessions[name]) for name in sorted(sessions, reverse=True)]
+    return [one for one in found if not one.machine.get("quick")] or found

@@ -71,6 +71,15 @@ def test_the_newest_session_with_both_sides_counts() -> None:
     assert figures(*old, new[0]) == {"PostgreSQL, two processes ÷ the best peer": 20}
 
 
+def test_a_quick_session_counts_only_where_there_is_no_other(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    real, quick = ({"session": name, "what": "machine", "quick": name == "b"} for name in ("a", "b"))
+    results.write_text(json.dumps(quick) + "\n", encoding="utf-8")
+    assert ["b"] == [session.name for session in read(results)]
+    results.write_text(json.dumps(real) + "\n" + json.dumps(quick) + "\n", encoding="utf-8")
+    assert ["a"] == [session.name for session in read(results)]
+
+
 def test_the_most_parked_and_ended_runs_are_compared_with_none() -> None:
     rows = [row("overstap", f"ended {n}", rate, ended=n) for n, rate in ((0, 100.0), (1000, 1.0), (9000, 95.0))]
     rows += [row("overstap", f"parked {n}", 0.0, parked=n, rss_mb=memory) for n, memory in ((0, 50.0), (9, 54.0))]
