@@ -5,7 +5,6 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from overstap.app.narrating import narrate
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
 from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
@@ -247,11 +247,7 @@ class Engine:
         """Commit a batch of decisions, and record effects that are about to happen, in one transaction."""
         now = self.clock.now()
         committed = self.claims.commit(settlements, intents, now)
-        if log.is_enabled_for(logging.DEBUG):
-            out = committed.lost.keys() | {claim.run.id for claim in committed.overtaken}
-            for item in settlements:
-                if item.claim.run.id not in out:
-                    self._tell(item)
+        narrate(settlements, committed)
         return committed
 
     def record(self, intent: Intent) -> EffectRecord:
@@ -279,17 +275,3 @@ class Engine:
 
     def _lease_from(self, now: datetime) -> datetime:
         return now + self.clock.stretch(self._lease)
-
-    @staticmethod
-    def _tell(item: Settlement) -> None:
-        for entry in item.entries:
-            log.debug(
-                entry.kind.value,
-                run_id=entry.run_id,
-                tenant_id=item.run.tenant_id,
-                seq=entry.seq,
-                event_sent=entry.event,
-                state=item.run.state if entry.to_state is None else entry.to_state,
-                step=entry.step,
-                error=entry.data.get("error"),
-            )
