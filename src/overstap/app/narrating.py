@@ -1,4 +1,4 @@
-"""What a worker's log tells of the runs it carries on: what operators are told of, and every entry from level debug on."""
+"""What a worker's log tells of the runs it carries on: what operators are told of, and from debug on every entry."""
 
 from __future__ import annotations
 
