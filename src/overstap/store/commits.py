@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import IntegrityError
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkInsert, BulkUpdate, among, prefer_keys
@@ -53,8 +55,8 @@ def commit(
         try:
             with database.write() as connection:
                 return _write(connection, settlements, now)
-        except _SomeLostError:
-            pass
+        except (_SomeLostError, IntegrityError, psycopg.IntegrityError):
+            pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
     with database.write() as connection:
         found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
         valid = [item for item in settlements if found.holds(item.claim)]
