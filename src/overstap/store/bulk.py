@@ -6,8 +6,9 @@ statement; either way no value passes through SQLAlchemy's processing, which cos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -39,17 +40,17 @@ class BulkInsert:
     """
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self._encoders = [_Encoder(table.c[name]) for name in columns]
+        self.encoders = [_Encoder(table.c[name]) for name in columns]
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names are the code's own
-        arrays = ", ".join(f"%s::{one.array}" for one in self._encoders)
-        self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        self.sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names are the code's own
+        arrays = ", ".join(f"%s::{one.array}" for one in self.encoders)
+        self.postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Append the rows, in the connection's transaction."""
         if rows:
-            _execute(connection, self._sqlite, self._postgresql, self._encoders, rows)
+            _execute(connection, self, rows)
 
 
 class BulkUpdate:
@@ -61,33 +62,43 @@ class BulkUpdate:
     """
 
     def __init__(self, table: Table, columns: Sequence[str], where: Sequence[str]) -> None:
-        self._encoders = [_Encoder(table.c[name]) for name in (*columns, *where)]
+        self.encoders = [_Encoder(table.c[name]) for name in (*columns, *where)]
         name = table.name
         changes = ", ".join(f"{column} = ?" for column in columns)
         same = " AND ".join(f"{column} = ?" for column in where)
-        self._sqlite = f"UPDATE {name} SET {changes} WHERE {same}"  # noqa: S608 - names are the code's own
-        arrays = ", ".join(f"%s::{one.array}" for one in self._encoders)
+        self.sqlite = f"UPDATE {name} SET {changes} WHERE {same}"  # noqa: S608 - names are the code's own
+        arrays = ", ".join(f"%s::{one.array}" for one in self.encoders)
         given = ", ".join([f"v_{column}" for column in columns] + [f"w_{column}" for column in where])
         changes = ", ".join(f"{column} = v_{column}" for column in columns)
         same = " AND ".join(f"{column} = w_{column}" for column in where)
-        self._postgresql = f"UPDATE {name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {same}"  # noqa: S608
+        self.postgresql = f"UPDATE {name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {same}"  # noqa: S608
 
-    def __call__(self, connection: Connection, rows: Sequence[Row]) -> Updated:
-        """Update, in the connection's transaction."""
-        return Updated(_execute(connection, self._sqlite, self._postgresql, self._encoders, rows) if rows else None)
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Update, in the connection's transaction; answers how many rows were as the given ones say."""
+        return _execute(connection, self, rows).rowcount if rows else 0
 
 
-class Updated:
-    """What an update did; in a pipeline not to be asked before its end."""
+class Together:
+    """Several of these, which PostgreSQL gets as one statement: one way there and back."""
 
-    def __init__(self, result: CursorResult[Any] | None) -> None:
-        self._result = result
+    def __init__(self, first: BulkInsert | BulkUpdate, *others: BulkInsert) -> None:
+        self._parts = (first, *others)
+        parts = ", ".join(f"other_{number} AS ({insert.postgresql})" for number, insert in enumerate(others))
+        self._sql = f"WITH first AS ({first.postgresql} RETURNING 1), {parts} SELECT count(*) FROM first"  # noqa: S608
 
-    @property
-    def rows(self) -> int:
-        """How many rows were as the given ones say."""
-        # The cursor's own number: SQLAlchemy's is from the time when the statement went out.
-        return int(self._result.context.cursor.rowcount) if self._result is not None else 0
+    def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
+        """Do it, in the connection's transaction; answers how many rows the first one wrote.
+
+        Args:
+            rows: of each.
+        """
+        if connection.dialect.name == "sqlite":
+            return [
+                _execute(connection, part, given).rowcount if given else 0
+                for part, given in zip(self._parts, rows, strict=True)
+            ][0]
+        arrays = [_arrays(part, given) for part, given in zip(self._parts, rows, strict=True)]
+        return int(connection.exec_driver_sql(self._sql, tuple(one for part in arrays for one in part)).scalar_one())
 
 
 def among(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> ColumnElement[bool]:
@@ -107,15 +118,17 @@ def prefer_keys(connection: Connection) -> None:
         connection.exec_driver_sql(_BY_KEY)
 
 
-def _execute(
-    connection: Connection, sqlite: str, pg: str, encoders: Sequence[_Encoder], rows: Sequence[Row]
-) -> CursorResult[Any]:
-    columns = zip(*rows, strict=True)
+def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequence[Row]) -> CursorResult[Any]:
     if connection.dialect.name == "sqlite":
-        encoded = [one.for_sqlite(column) for one, column in zip(encoders, columns, strict=True)]
-        return connection.exec_driver_sql(sqlite, list(zip(*encoded, strict=True)))
-    arrays = tuple(one.for_postgresql(column) for one, column in zip(encoders, columns, strict=True))
-    return connection.exec_driver_sql(pg, arrays)
+        columns = zip(*rows, strict=True)
+        encoded = [one.for_sqlite(column) for one, column in zip(bulk.encoders, columns, strict=True)]
+        return connection.exec_driver_sql(bulk.sqlite, list(zip(*encoded, strict=True)))
+    return connection.exec_driver_sql(bulk.postgresql, tuple(_arrays(bulk, rows)))
+
+
+def _arrays(bulk: BulkInsert | BulkUpdate, rows: Sequence[Row]) -> list[str]:
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
+    return [one.for_postgresql(column) for one, column in zip(bulk.encoders, columns, strict=bool(rows))]
 
 
 class _Encoder:

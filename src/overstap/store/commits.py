@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkInsert, BulkUpdate, among, prefer_keys
-from overstap.store.database import Database, pipelined
+from overstap.store.bulk import BulkInsert, BulkUpdate, Together, among, prefer_keys
+from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
@@ -34,14 +33,16 @@ from overstap.store.rows import (
     journal_row,
     to_signal,
 )
-from overstap.store.tally import tell_tally
+from overstap.store.tally import append_tally, tally_rows
 from overstap.workflow.decide import Signal
 
 SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
-_advance = BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD)
+append_journal = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
+_advance = Together(BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal)
 _carry_on = BulkUpdate(RUN, CARRIED_COLUMNS, _GUARD)
-_append = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
+_FEW = 8
+"""Runs for which PostgreSQL goes by keys unasked, except in tables that are small themselves."""
 
 
 def commit(
@@ -55,7 +56,7 @@ def commit(
         try:
             with database.write() as connection:
                 return _write(connection, settlements, now)
-        except (_SomeLostError, IntegrityError, psycopg.IntegrityError):
+        except (_SomeLostError, IntegrityError):
             pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
     with database.write() as connection:
         found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
@@ -82,7 +83,6 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
     places = {(item.parked_by.scope.value, item.parked_by.name) for item in settlements if item.parked_by}
     paused = in_force(connection, places) if places else set()
     # SQLite writes an index anew for each column that is named, PostgreSQL for each that changes.
-    naming_costs = connection.dialect.name == "sqlite"
     carried, rows = [], []
     for item in settlements:
         run, claim = item.run, item.claim
@@ -90,7 +90,7 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
         if item.keep:
             left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
             result.kept.append(Claim(run, claim.token, claim.inbox, left, claim.until, claim.worker_id))
-            if naming_costs:
+            if connection.dialect.name == "sqlite":
                 carried.append((*carried_row(run), *guard))
                 continue
             # As they are: the claim's end moves with the renewals.
@@ -102,17 +102,16 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
             parked = by is not None and (by.scope.value, by.name) in paused
             scheduling = (run.deadline_at if parked else run.due_at, None, None)
         rows.append((*changing_row(run), *scheduling, *guard))
-    with pipelined(connection):
+    counts = tally_rows((item.claim.run, item.run) for item in settlements)
+    entries = [journal_row(entry) for item in settlements for entry in item.entries]
+    if len(rows) > _FEW:
         prefer_keys(connection)
-        updated = [_carry_on(connection, carried), _advance(connection, rows)]
-        tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
-        _append(connection, [journal_row(entry) for item in settlements for entry in item.entries])
-        record_notices(connection, (notice for item in settlements for notice in item.notices))
-        if settled := [signal_id for item in settlements for signal_id in item.settled]:
-            connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
-        settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
-    if sum(one.rows for one in updated) != len(settlements):
+    if _carry_on(connection, carried) + _advance(connection, rows, counts, entries) != len(settlements):
         raise _SomeLostError
+    record_notices(connection, (notice for item in settlements for notice in item.notices))
+    if settled := [signal_id for item in settlements for signal_id in item.settled]:
+        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
+    settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
     return result
 
 

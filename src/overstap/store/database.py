@@ -112,17 +112,6 @@ def upserting(connection: Connection, table: Table) -> sqlite.Insert | postgresq
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
-    """Send the statements of the block without waiting for each other's answers; they are there at its end.
-
-    On SQLite there is nobody to wait for.
-    """
-    raw: Any = connection.connection.driver_connection
-    with raw.pipeline() if connection.dialect.name == "postgresql" else nullcontext():
-        yield
-
-
 def _parse_url(text: str) -> URL:
     try:
         url = make_url(text)
@@ -211,8 +200,6 @@ class Database:
             if "disk I/O error" in text:  # all that SQLite says of a full disk when it cannot even open its files
                 text += "; its disk may be full"
             raise DatabaseUnavailable(text) from error
-        except psycopg.OperationalError as error:  # out of a pipeline
-            raise DatabaseUnavailable(f"The database {self.describe()} does not do its work: {error}") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error

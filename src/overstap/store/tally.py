@@ -36,7 +36,7 @@ class Bucket(NamedTuple):
     version: int
 
 
-_append = BulkInsert(TALLY, (*Bucket._fields, "delta"))
+append_tally = BulkInsert(TALLY, (*Bucket._fields, "delta"))
 BUCKET = [TALLY.c[name] for name in Bucket._fields]
 
 
@@ -46,12 +46,17 @@ def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) 
     Args:
         moves: each run before (None for a new one) and after.
     """
+    append_tally(connection, tally_rows(moves))
+
+
+def tally_rows(moves: Iterable[tuple[Run | None, Run]]) -> list[tuple[Any, ...]]:
+    """What `append_tally` takes for them."""
     deltas: Counter[tuple[Any, ...]] = Counter()  # plain tuples: this is done for each run of each commit
     for before, after in moves:
         if before is not None:
             deltas[before.state, before.status.value, before.input["target_plan"], before.workflow, before.version] -= 1
         deltas[after.state, after.status.value, after.input["target_plan"], after.workflow, after.version] += 1
-    _append(connection, [(*where, delta) for where, delta in deltas.items() if delta])
+    return [(*where, delta) for where, delta in deltas.items() if delta]
 
 
 def counted(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -77,4 +82,4 @@ def fold_tally(database: Database, *, worth: int = _WORTH) -> None:
         sums: Counter[Bucket] = Counter()
         for row in connection.execute(gone.returning(*BUCKET, TALLY.c.delta)):
             sums[Bucket(*row[:-1])] += row.delta
-        _append(connection, [(*where, delta) for where, delta in sums.items() if delta])
+        append_tally(connection, [(*where, delta) for where, delta in sums.items() if delta])
