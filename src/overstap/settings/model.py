@@ -39,6 +39,7 @@ class _Section(BaseModel):
 class WorkerSettings(_Section):
     """How a worker claims and works (design §4); all durations are machine time."""
 
+    processes: int = Field(default=1, ge=1)
     batch: int = Field(default=200, ge=1)
     threads: int = Field(default=8, ge=1)
     lease: PositiveDuration = timedelta(seconds=60)
