@@ -78,6 +78,7 @@ def _header(look: Look) -> Table:
         table.add_row("deadline", f"{words.when(run.deadline_at)}, {when}")
     if run.ended_at is None:
         table.add_row("held by", _held(look))
+        table.add_row("priority", str(look.stored.priority))
     if run.error:
         table.add_row("error", run.error)
     for finding in words.findings(run):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration
-from overstap.settings.kinds import Duration, Moment, PositiveDuration, Several, ShippedPath, Urls, Zone
+from overstap.settings.kinds import Duration, Interval, Moment, PositiveDuration, Several, ShippedPath, Urls, Zone
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = {
@@ -56,6 +56,39 @@ class WorkerSettings(_Section):
                 f"({format_duration(self.lease)}): a call that outlives its claim is done twice"
             )
         return self
+
+
+class TenantLimit(_Section):
+    """How fast the steps of one tenant may reach any one provider; machine time.
+
+    Attributes:
+        rate: None for any rate.
+        burst: how many may be started at one moment after a rest.
+    """
+
+    rate: Interval = None
+    burst: int = Field(default=1, ge=1)
+
+
+class ProviderLimit(TenantLimit):
+    """How much the steps of all tenants together may ask of one provider.
+
+    Attributes:
+        at_once: steps under way at a time over all workers; None for any number.
+    """
+
+    at_once: int | None = Field(default=None, ge=1)
+
+
+class LimitSettings(_Section):
+    """What is asked of outside systems at most, by all workers of the database together; nothing is limited unless set.
+
+    Attributes:
+        providers: by the provider's name.
+    """
+
+    providers: dict[str, ProviderLimit] = Field(default_factory=dict)
+    tenants: TenantLimit = TenantLimit()
 
 
 class RulesSettings(_Section):
@@ -225,6 +258,7 @@ class Settings(BaseSettings):
     catalog_file: ShippedPath = None
     demo_dir: ShippedPath = None
     worker: WorkerSettings = WorkerSettings()
+    limits: LimitSettings = LimitSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
     replay: ReplaySettings = ReplaySettings()

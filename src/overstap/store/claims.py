@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
+from overstap.store.queue import DueQueue
 from overstap.store.rows import (
     CHANGING_COLUMNS,
     JOURNAL,
@@ -51,26 +53,28 @@ class Claims:
 
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
-        # Runs of a version this process does not have are left to those that have it.
-        self._due = tuple_(RUN.c.workflow, RUN.c.version).in_(sorted(workflows)) & RUN.c.due_at.is_not(None)
+        self._queue = DueQueue(workflows)
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
-        """Take up to `limit` due runs that nobody holds, or whose claim has run out; the longest due first."""
-        due = select(RUN.c.id).where(self._due, RUN.c.due_at <= now).order_by(RUN.c.due_at).limit(limit)
+        """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
         with self._database.read() as connection:
-            if connection.execute(due.limit(1)).first() is None:
-                return []
+            shares = self._queue.shares(connection, limit, now)
+        if not shares:
+            return []
         with self._database.write() as connection:
-            take = update(RUN).values(
-                claimed_by=worker_id, claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
-            )
-            if self._database.dialect == "postgresql":
-                # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
-                chosen = due.with_for_update(skip_locked=True).cte("chosen")
-                take = take.where(RUN.c.id == chosen.c.id)
-            else:
-                take = take.where(RUN.c.id.in_(due))
-            rows = connection.execute(take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)).all()
+            rows: list[Row[Any]] = []
+            for priority, count in shares.items():
+                take = update(RUN).values(
+                    claimed_by=worker_id, claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
+                )
+                due = self._queue.next(priority, count, now)
+                if self._database.dialect == "postgresql":
+                    # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+                    chosen = due.with_for_update(skip_locked=True).cte("chosen")
+                    take = take.where(RUN.c.id == chosen.c.id)
+                else:
+                    take = take.where(RUN.c.id.in_(due))
+                rows += connection.execute(take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox))
             # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
             inboxes = _pending(connection, [row.id for row in rows if row.inbox])
             return [
@@ -189,9 +193,8 @@ class Claims:
 
     def next_due(self, after: datetime) -> datetime | None:
         """When the next run is due, or the next claim runs out, after a moment; None when nothing will by itself."""
-        first = select(RUN.c.due_at).where(self._due, RUN.c.due_at > after).order_by(RUN.c.due_at).limit(1)
         with self._database.read() as connection:
-            return connection.execute(first).scalar()
+            return self._queue.next_due(connection, after)
 
     def idle(self, now: datetime, longest_claim: datetime) -> bool:
         """Whether nothing is due and nobody holds anything.
@@ -199,13 +202,8 @@ class Claims:
         Args:
             longest_claim: no claim made so far can end later than this.
         """
-        busy = (
-            select(literal(1))
-            .where(self._due, RUN.c.due_at <= longest_claim, (RUN.c.due_at <= now) | RUN.c.claimed_by.is_not(None))
-            .limit(1)
-        )
         with self._database.read() as connection:
-            return connection.execute(busy).first() is None
+            return connection.execute(self._queue.busy(now, longest_claim)).first() is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -39,7 +39,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("run_one_active_per_tenant", "tenant_id", unique=True,
               sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
-        Index("run_due", "due_at",
+        Index("run_due", "priority", "due_at",
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
         Index("run_of_tenant", "tenant_id", "id"),
         # With what search looks at besides the order, so that it needs no row to leave a run out.
@@ -85,6 +85,7 @@ class RunRow(SQLModel, table=True):
     claim_token: int = Field(default=0, sa_type=BigInteger)
     claim_until: datetime | None = moment(nullable=True)
     inbox: int = Field(default=0)
+    priority: int = Field(default=2, sa_column=Column(SmallInteger, nullable=False, server_default="2"))
 
 
 class JournalRow(SQLModel, table=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from overstap.store import embedded_tables, notice_tables, tables  # noqa: F401 - their tables register themselves
+from overstap.store import embedded_tables, limit_tables, notice_tables, tables  # noqa: F401 - their tables register themselves
 
 context.configure(
     connection=context.config.attributes["connection"],
