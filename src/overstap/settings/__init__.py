@@ -1,20 +1,18 @@
 """What can be set, and where it is read: command line, then environment, then the file, then the default."""
 
+from overstap.settings.limits import LimitSettings, ProviderLimit, TenantLimit
 from overstap.settings.load import load_settings
 from overstap.settings.model import (
     CreditAnswers,
     EmbeddedSettings,
     Fault,
-    LimitSettings,
     LogSettings,
     NotificationSettings,
     OperatorSettings,
-    ProviderLimit,
     ReplaySettings,
     RulesSettings,
     SavedFilter,
     Settings,
-    TenantLimit,
     TenantOverride,
     WorkerSettings,
     data_path,

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from overstap.clock import parse_duration, parse_moment
+
+
+class Section(BaseModel):
+    """A section of settings: read once, and nothing in it that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _duration(value: Any) -> timedelta:
@@ -66,9 +72,7 @@ def _zone(name: str) -> str:
 _RATE = re.compile(r"(\d{1,9})\s*/\s*((?:\d+(?:\.\d+)?)?(?:ms|s|m|h|d).*)")
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Positive_RATE = re.compile(r"(\d{1,9})\s*/\s*((?:\d+(?:\.\d+)?)?(?:ms|s|m|h|d).*)")
-
-Duration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_duration)]
 Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
 Interval = Annotated[timedelta | None, BeforeValidator(_interval)]
 """A rate such as `10/s`, as the time between two; None for any rate."""
