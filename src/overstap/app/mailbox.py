@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from overstap.app.engine import Performed
-from overstap.store.batch import Claim, Intent
+from overstap.errors import ClaimLost
+from overstap.store.batch import Claim, Committed, Intent, Overtaken
 from overstap.store.rows import EffectRecord
 
 
@@ -44,6 +46,21 @@ class IntentAsked:
     answer: Future[EffectRecord]
 
 
+def answer(committed: Committed, intents: Sequence[IntentAsked]) -> None:
+    """Tell the steps that wait what became of their effects."""
+    overtaken = {claim.run.id: claim for claim in committed.overtaken}
+    for asked in intents:
+        run_id = asked.intent.claim.run.id
+        if run_id in committed.lost:
+            asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
+        elif run_id in overtaken:
+            asked.answer.set_exception(Overtaken(overtaken[run_id]))
+        elif run_id in committed.failed:
+            asked.answer.set_exception(committed.failed[run_id])
+        else:
+            asked.answer.set_result(committed.effects[asked.intent.key])
+
+
 class Mailbox:
     """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
 
@@ -53,6 +70,25 @@ class Mailbox:
     def put(self, item: Beat | StepEnded | IntentAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)
+
+    def ask(self, intent: Intent, closed: Callable[[], bool]) -> EffectRecord:
+        """Have the loop record an effect, and wait for that.
+
+        Args:
+            closed: whether the loop has ended, so that nobody will answer.
+
+        Raises:
+            ClaimLost: when the claim holds no more, or the loop has ended.
+            Overtaken: when a signal came in meanwhile.
+        """
+        asked = IntentAsked(intent, Future())
+        self.put(asked)
+        while True:
+            try:
+                return asked.answer.result(timeout=1.0)
+            except TimeoutError:
+                if closed() and not asked.answer.done():
+                    raise ClaimLost(intent.claim.run.id) from None
 
     def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
         """Wait for something to come in, then take all there is.

@@ -20,14 +20,15 @@ from ulid import ULID
 
 from overstap import __version__
 from overstap.app.engine import Engine, Performed
-from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups
+from overstap.app.limiting import Begin, Gate
+from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups, answer
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.batch import Claim, Committed, Intent, Overtaken
+from overstap.store.batch import Claim, Intent, Overtaken
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.rows import EffectRecord
@@ -41,16 +42,23 @@ class Worker:
 
     Args:
         listen: given a function to call, answers what calls it whenever runs become due in another process.
+        gate: lets steps be started.
     """
 
     def __init__(
-        self, engine: Engine, fleet: Fleet, settings: WorkerSettings, listen: Callable[[Callable[[], None]], Wakeups]
+        self,
+        engine: Engine,
+        fleet: Fleet,
+        settings: WorkerSettings,
+        listen: Callable[[Callable[[], None]], Wakeups],
+        gate: Gate,
     ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-6:].lower()}"
         self._engine = engine
         self._fleet = fleet
         self._settings = settings
         self._listen = listen
+        self._gate = gate
         self._mailbox = Mailbox()
         self._ticker = Ticker()
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="overstap-step")
@@ -105,7 +113,7 @@ class Worker:
         while True:
             if self._look and self._stopping_since is None:
                 self._claim()
-                if until_idle and not self._held and self._settler.patiently(self._engine.idle):
+                if until_idle and not self._held and self._settler.patiently(self._idle):
                     return
             beats, ended, intents = self._mailbox.take(self._patience())
             if not (beats or ended or intents):
@@ -114,6 +122,9 @@ class Worker:
             self._take_in(ended, intents)
             if self._stopping_since is not None and self._wind_down():
                 return
+
+    def _idle(self) -> bool:
+        return self._engine.idle() and not self._gate.anyone_waits()
 
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
@@ -162,16 +173,28 @@ class Worker:
 
     def _go_on(self, claims: list[Claim]) -> None:
         """Start the next step of claims; commit at once what follows without a step."""
+        begins: list[Begin] = []
         stepless = []
         for claim in claims:
             if claim.run.id in self._steps:
                 continue  # claimed anew while its step was under way: its end goes on with the new claim
             action = self._engine.action(claim)
             if isinstance(action, Perform):
-                self._steps[claim.run.id] = self._pool.submit(self._perform, claim, action.step)
+                begins.append((claim, action.step))
             else:
                 stepless.append(Work(claim))
+        for claim, step in self._admitted(begins, [work.claim for work in stepless]):
+            self._steps[claim.run.id] = self._pool.submit(self._perform, claim, step)
         self._settle(stepless, [])
+
+    def _admitted(self, begins: list[Begin], others: list[Claim]) -> list[Begin]:
+        """Those whose step may be started now; the others are let go until theirs may."""
+        may, admission = self._settler.patiently(lambda: self._gate.admit(begins, others))
+        self._forget(admission.lost)
+        for run_id in admission.waiting:
+            self._held.pop(run_id, None)
+            self._look = True  # there is room again
+        return may
 
     def _perform(self, claim: Claim, step: str) -> None:
         """Do a step; runs in the pool."""
@@ -187,14 +210,7 @@ class Worker:
             self._mailbox.put(StepEnded(claim, performed, time.perf_counter() - began))
 
     def _intend(self, intent: Intent) -> EffectRecord:
-        asked = IntentAsked(intent, Future())
-        self._mailbox.put(asked)
-        while True:
-            try:
-                return asked.answer.result(timeout=1.0)
-            except TimeoutError:
-                if self._closed and not asked.answer.done():
-                    raise ClaimLost(intent.claim.run.id) from None  # the loop has ended: nobody will answer
+        return self._mailbox.ask(intent, lambda: self._closed)
 
     def _take_in(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
         work, again = [], []
@@ -210,7 +226,8 @@ class Worker:
                 work.append(Work(claim, item.performed))
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
-        self._settle(work, intents)
+        with self._gate.ending(item.claim.run.id for item in ended):
+            self._settle(work, intents)
         if self._stopping_since is None:
             self._go_on(again)
 
@@ -220,7 +237,7 @@ class Worker:
         committed = self._settler.settle(work, [asked.intent for asked in intents])
         for claim in committed.overtaken:
             self._held[claim.run.id] = claim
-        self._answer(committed, intents)
+        answer(committed, intents)
         self._forget(committed.lost)
         for run_id in committed.failed:
             self._held.pop(run_id, None)  # its claim runs out, and it is tried again then
@@ -232,20 +249,6 @@ class Worker:
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)
-
-    @staticmethod
-    def _answer(committed: Committed, intents: list[IntentAsked]) -> None:
-        overtaken = {claim.run.id: claim for claim in committed.overtaken}
-        for asked in intents:
-            run_id = asked.intent.claim.run.id
-            if run_id in committed.lost:
-                asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
-            elif run_id in overtaken:
-                asked.answer.set_exception(Overtaken(overtaken[run_id]))
-            elif run_id in committed.failed:
-                asked.answer.set_exception(committed.failed[run_id])
-            else:
-                asked.answer.set_result(committed.effects[asked.intent.key])
 
     def _forget(self, lost: dict[str, str | None]) -> None:
         for run_id, holder in lost.items():
@@ -261,6 +264,7 @@ class Worker:
         with self._database_may_be_away():
             self._fleet.heartbeat(self.id, self._engine.clock.now(), *self._pace.told(time.monotonic()))
             self._engine.claims.fold()
+            self._gate.sweep()
 
     @contextmanager
     def _database_may_be_away(self) -> Iterator[None]:
