@@ -137,9 +137,7 @@ def test_a_run_with_many_chunks_lets_others_in_between(desk: Desk, submitted: Su
     assert ["r000", "r001", "r000", "r001"] == desk.order()
 
 
-def test_a_higher_priority_stands_further_ahead_in_the_line(
-    desk: Desk, submitted: Submit, database: Database
-) -> None:
+def test_a_higher_priority_stands_further_ahead_in_the_line(desk: Desk, submitted: Submit, database: Database) -> None:
     desk.limit(Limit(at_once=1))
     runs = submit_all(submitted, 4)
     with database.write() as connection:
@@ -174,6 +172,18 @@ def test_the_places_of_a_worker_that_died_come_back_with_its_runs(desk: Desk, su
         desk.end(run_id)
     desk.look("bob")
     assert {"r002", "r003"} == set(desk.at_work)
+
+
+def test_a_place_is_free_as_soon_as_its_run_is_in_other_hands(desk: Desk, submitted: Submit) -> None:
+    desk.limit(Limit(at_once=1))
+    submit_all(submitted, 2)
+    desk.now += SECOND
+    desk.look("ann")  # ann starts r000 and dies; r001 waits
+    desk.now += LEASE
+    bob = desk.claims.claim("bob", 9, desk.now, desk.now + LEASE)
+    assert ["r000", "r001"] == [claim.run.id for claim in bob]
+
+    assert {"r001"} == desk.ask(bob[1:]).granted
 
 
 def test_a_claim_that_was_lost_starts_nothing_and_takes_no_place(desk: Desk, submitted: Submit) -> None:
@@ -212,7 +222,9 @@ def test_the_rate_is_never_exceeded_and_nothing_of_it_is_wasted(desk: Desk, subm
         due = desk.claims.next_due(desk.now)
         desk.now = max(desk.now, min(due, desk.now + SECOND)) if due else desk.now + SECOND
 
-    assert [began + max(0, number + 1 - burst) * rate.interval for number in range(24)] == [at for at, _ in desk.started]
+    assert [began + max(0, number + 1 - burst) * rate.interval for number in range(24)] == [
+        at for at, _ in desk.started
+    ]
     assert runs == desk.order()
     assert looks <= 2 * len(runs), "each run is claimed to be told its moment, and at that moment"
 
@@ -233,9 +245,7 @@ def test_both_limits_count(desk: Desk, submitted: Submit) -> None:
     assert ["r002", "r003"] == list(desk.at_work)
 
 
-def test_one_tenant_is_slowed_down_and_no_other(
-    desk: Desk, submitted: Submit, database: Database
-) -> None:
+def test_one_tenant_is_slowed_down_and_no_other(desk: Desk, submitted: Submit, database: Database) -> None:
     desk.limit(tenants=Rate(10 * SECOND))
     submit_all(submitted, 3)
     desk.now += SECOND
@@ -308,9 +318,7 @@ def test_waiting_changes_nothing_of_a_run_but_when_it_is_looked_at(
     assert None is Lines(database).of("r000")
 
 
-def test_who_waits_no_more_is_swept_out_of_the_line(
-    desk: Desk, submitted: Submit, database: Database
-) -> None:
+def test_who_waits_no_more_is_swept_out_of_the_line(desk: Desk, submitted: Submit, database: Database) -> None:
     desk.limit(Limit(at_once=1))
     submit_all(submitted, 3)
     desk.now += SECOND
