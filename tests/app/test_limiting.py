@@ -14,6 +14,7 @@ from overstap.bootstrap import App
 from overstap.clock import Clock
 from overstap.domain.change import PlanChange
 from overstap.domain.locks import Guard
+from overstap.entrypoints.cli.main import run
 from overstap.errors import BadInput
 from overstap.providers.embedded import Embedded
 from overstap.settings import LimitSettings, ProviderLimit, Settings, WorkerSettings
@@ -108,3 +109,28 @@ def test_a_limit_for_a_provider_that_nobody_reaches_is_refused(database_url: str
     settings = Settings(database_url=database_url, limits=LimitSettings(providers={"graf": ProviderLimit(at_once=1)}))
     with App(settings, Database(database_url)) as app, pytest.raises(BadInput, match="there is embedded"):
         app.worker()
+
+
+def test_a_run_that_waits_for_a_limit_says_so(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(
+        database_url=database_url, limits=LimitSettings(providers={"embedded": ProviderLimit(rate="1/d")})
+    )
+    with App(settings, Database(database_url)) as app:
+        exports = [sample_tenant(f"tenant-{number}") for number in range(2)]
+        app.provider.import_tenants(exports, app.clock.now())
+        changes = [PlanChange(one.id, one.subscriptions[0].id, "e3") for one in exports]
+        run_ids = [app.service.submit(change)[0].run.id for change in changes]
+        held = app.engine.claim("ann", 10)
+        begins = [(claim, "check_preconditions") for claim in held]
+
+        may, admission = app.gate.admit(begins, [])
+        assert ([run_ids[0]], {run_ids[1]}) == ([claim.run.id for claim, _ in may], admission.waiting)
+
+        waits = app.looking.look(run_ids[1], 10).waits
+        assert waits is not None
+        assert "embedded" == waits.provider
+        assert app.looking.look(run_ids[0], 10).waits is None
+        assert app.gate.anyone_waits()
+        assert app.verify().ok
+        assert 0 == run(["runs", "show", run_ids[1], "--database", database_url])
+        assert "of all runs at the provider embedded" in capsys.readouterr().out

@@ -92,6 +92,7 @@ class App:
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
         self.pauses = PauseBook(database)
+        self.lines = Lines(database)
         self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
@@ -146,6 +147,7 @@ class App:
         self.looking = Looking(
             self.runs,
             History(database),
+            self.lines,
             self.tasks,
             self.operators,
             self.library,
@@ -232,8 +234,8 @@ class App:
 
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
-        audit, books, lines = Audit(self.database), BooksAudit(self.database), Lines(self.database)
-        return Verifier(audit, books, self.library, lambda: self.pauses.may_park() or lines.anyone()).verify()
+        audit, books = Audit(self.database), BooksAudit(self.database)
+        return Verifier(audit, books, self.library, lambda: self.pauses.may_park() or self.lines.anyone()).verify()
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

@@ -247,7 +247,7 @@ class Lines:
         if row is None:
             return None
         since = row.turn + Priority.of(row.priority).head_start
-        return Waits(row.provider, Cause(row.cause), since, row.due_at)
+        return Waits(row.provider, Cause(row.cause), since, row.due_at or since)
 
     def anyone(self) -> bool:
         """Whether any run waits for a limit."""

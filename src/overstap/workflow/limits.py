@@ -73,4 +73,4 @@ class Waits:
     provider: str
     cause: Cause
     since: datetime
-    until: datetime | None
+    until: datetime
