@@ -11,7 +11,8 @@ from sqlalchemy import update
 from overstap.store.batch import Claim, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
-from overstap.store.limits import Admission, LimitBook, Lines
+from overstap.store.limits import Admission, LimitBook
+from overstap.store.lines import Lines
 from overstap.store.rows import RUN
 from overstap.store.runs import Runs
 from overstap.workflow.decide import Signal, settle
@@ -316,6 +317,23 @@ def test_waiting_changes_nothing_of_a_run_but_when_it_is_looked_at(
     assert waits is not None
     assert (Cause.PROVIDER, before[0].wake_at) == (waits.cause, waits.since)
     assert None is Lines(database).of("r000")
+
+
+def test_a_line_that_nothing_limits_any_more_is_dissolved(desk: Desk, submitted: Submit) -> None:
+    desk.limit(Limit(at_once=1))
+    submit_all(submitted, 5)
+    desk.now += SECOND
+    while desk.look():
+        pass
+
+    desk.book.dissolve(["post"], desk.now)
+    assert 0 == desk.look()
+    desk.book.dissolve([], desk.now)
+
+    assert ["r001", "r002", "r003", "r004"] == [
+        claim.run.id for claim in desk.claims.claim("ann", 9, desk.now, desk.now + LEASE)
+    ]
+    assert not desk.book.anyone_waits(["post"])
 
 
 def test_who_waits_no_more_is_swept_out_of_the_line(desk: Desk, submitted: Submit, database: Database) -> None:

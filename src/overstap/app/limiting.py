@@ -23,7 +23,7 @@ class Gate:
     """Lets steps be started, for one worker; without limits it asks nobody.
 
     Args:
-        book: None where nothing is limited.
+        book: None for tests that limit nothing.
         limited: the providers that are limited.
         latest: after so much machine time a run is looked at again of which nobody knows when its turn comes: what
             passes a place on may have died.
@@ -44,13 +44,18 @@ class Gate:
         self._latest = latest
         self._started: dict[str, str] = {}
 
+    def open(self) -> None:
+        """Let on whoever waits for what is not limited any more; once, when a worker begins."""
+        if self._book is not None:
+            self._book.dissolve(self._limited, self._clock.now())
+
     def admit(self, begins: Sequence[Begin], others: Sequence[Claim]) -> tuple[list[Begin], Admission]:
         """Those that may start their step now, and what became of the rest.
 
         Args:
             others: claims that go on without a step.
         """
-        if self._book is None:
+        if self._book is None or not self._limited:
             return list(begins), Admission()
         reaches = {claim.run.id: self._steps[step].provider for claim, step in begins}
         asking: dict[str, list[Claim]] = {}
@@ -78,12 +83,12 @@ class Gate:
 
     def sweep(self) -> None:
         """Wake whom a worker that died has left in line; now and then, by any worker."""
-        if self._book is not None:
+        if self._book is not None and self._limited:
             self._book.pass_on(self._limited, self._clock.now(), sweep=True)
 
     def anyone_waits(self) -> bool:
         """Whether a run waits here for a limit."""
-        return self._book is not None and self._book.anyone_waits(self._limited)
+        return self._book is not None and bool(self._limited) and self._book.anyone_waits(self._limited)
 
 
 def limits_of(

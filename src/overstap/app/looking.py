@@ -14,7 +14,7 @@ from overstap.domain.tasks import ANSWERS
 from overstap.errors import BadInput, NotFound
 from overstap.steps import STEP_EVENTS, TASK_STEPS
 from overstap.store.history import History
-from overstap.store.limits import Lines
+from overstap.store.lines import Lines
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.circumstances import Circumstances, Holder

@@ -94,6 +94,7 @@ class Worker:
             DatabaseUnavailable: when the database is away at the start, or still at the end.
         """
         self._fleet.register(self.id, socket.gethostname(), os.getpid(), __version__, self._engine.clock.now())
+        self._gate.open()
         log.info("worker_started", worker=self.id, threads=self._settings.threads, batch=self._settings.batch)
         self._ticker.every(self._settings.tick, "look", self.wake)
         self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(Beat.RENEW))

@@ -52,7 +52,8 @@ from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
-from overstap.store.limits import LimitBook, Lines
+from overstap.store.limits import LimitBook
+from overstap.store.lines import Lines
 from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
@@ -185,8 +186,8 @@ class App:
             BadInput: when a limit is for a provider that no step reaches.
         """
         limits, tenants, limited = limits_of(self.settings.limits, self.steps, self.clock)
-        book = LimitBook(self.database, self._versions, limits, tenants) if limited else None
-        return Gate(book, limited, self.steps, self.clock, self.settings.worker.lease)
+        book = LimitBook(self.database, self._versions, limits, tenants)
+        return Gate(book, limited, self.steps, self.clock, 10 * self.settings.worker.lease)
 
     @cached_property
     def teller(self) -> Teller:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, literal, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, literal, select, tuple_, update
 
 from overstap.store import permits
 from overstap.store.batch import Claim
@@ -15,10 +15,11 @@ from overstap.store.database import Database
 from overstap.store.permits import STILL_WAITS, WAITING, WHOLE, Standing
 from overstap.store.rows import RUN
 from overstap.store.wakeup import notify
-from overstap.workflow.limits import Cause, Limit, Rate, Waits
+from overstap.workflow.limits import Cause, Limit, Rate
 from overstap.workflow.priority import Priority
 from overstap.workflow.run import Run
 
+_PAGE = 1000
 _LET_GO = (
     update(RUN)
     .where(RUN.c.id == bindparam("b_id"))
@@ -113,6 +114,27 @@ class LimitBook:
             if any(woken):
                 notify(connection)
         return any(woken)
+
+    def dissolve(self, kept: Collection[str], now: datetime) -> None:
+        """Make due whoever stands in a line that nothing limits any more.
+
+        Args:
+            kept: the providers that are limited.
+        """
+        gone = WAITING.c.provider.not_in(sorted(kept))
+        with self._database.read() as connection:
+            if connection.execute(select(WAITING.c.run_id).where(gone).limit(1)).first() is None:
+                return
+        with self._database.write() as connection:
+            waiting = select(RUN.c.id).join(WAITING, STILL_WAITS).where(gone, RUN.c.claimed_by.is_(None))
+            ids = connection.execute(waiting.order_by(RUN.c.id).with_for_update(of=RUN)).scalars().all()
+            sooner = (RUN.c.due_at > now) & RUN.c.claimed_by.is_(None)
+            for first in range(0, len(ids), _PAGE):
+                connection.execute(
+                    update(RUN).where(RUN.c.id.in_(ids[first : first + _PAGE]), sooner).values(due_at=now)
+                )
+            connection.execute(delete(WAITING).where(gone))
+            notify(connection)
 
     def anyone_waits(self, providers: Collection[str]) -> bool:
         """Whether any run waits for one of these providers."""
@@ -229,30 +251,6 @@ class LimitBook:
             for ask, cause in waiting
         ]
         permits.wait(connection, provider, rows)
-
-
-class Lines:
-    """Looks at the lines for providers, whatever limits this process has."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def of(self, run_id: str) -> Waits | None:
-        """What a run waits for, None for no limit."""
-        query = select(WAITING, RUN.c.due_at, RUN.c.priority).where(
-            WAITING.c.run_id == run_id, STILL_WAITS, RUN.c.claimed_by.is_(None)
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        since = row.turn + Priority.of(row.priority).head_start
-        return Waits(row.provider, Cause(row.cause), since, row.due_at or since)
-
-    def anyone(self) -> bool:
-        """Whether any run waits for a limit."""
-        with self._database.read() as connection:
-            return connection.execute(select(WAITING.c.run_id).limit(1)).first() is not None
 
 
 def _valid(
