@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 
 import pytest
-from sqlalchemy import update
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, update
 
 from overstap.store.batch import Claim, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.limits import Admission, LimitBook
 from overstap.store.lines import Lines
-from overstap.store.rows import RUN
+from overstap.store.permits import PERMIT, THROTTLE, WAITING
+from overstap.store.rows import JOURNAL, RUN
 from overstap.store.runs import Runs
+from overstap.store.tally import TALLY
 from overstap.workflow.decide import Signal, settle
 from overstap.workflow.definition import Definition
 from overstap.workflow.limits import Cause, Limit, Rate
@@ -349,3 +355,57 @@ def test_who_waits_no_more_is_swept_out_of_the_line(desk: Desk, submitted: Submi
     desk.look()
 
     assert ["r002"] == list(desk.at_work)
+
+
+def act_at_random(desk: Desk, dice: random.Random) -> None:
+    """One of two workers looks, ends a step, or dies; or time passes, in which those that live renew their claims."""
+    action, who = dice.choice(["look", "look", "end", "end", "die", "time", "long"]), dice.choice(["ann", "bob"])
+    mine = [run_id for run_id, claim in desk.at_work.items() if claim.worker_id == who]
+    if action == "look":
+        desk.look(who, dice.randint(1, 6))
+    elif action == "end" and mine:
+        desk.ask(desk.end(dice.choice(mine), keep=dice.random() < 0.5))
+    elif action == "die":
+        for run_id in mine:
+            del desk.at_work[run_id]
+    else:
+        desk.now += SECOND * dice.random() * (40 if action == "long" else 1)
+        desk.claims.renew(desk.at_work.values(), desk.now + LEASE)
+
+
+def act_in_order(desk: Desk) -> None:
+    """A worker that lives does a second's work."""
+    while desk.look("carl"):
+        pass
+    for run_id in list(desk.at_work):
+        desk.end(run_id)
+    desk.now += SECOND
+    desk.book.pass_on(["post"], desk.now, sweep=True)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), at_once=st.integers(1, 3), interval=st.sampled_from([None, SECOND / 4, SECOND]))
+def test_whatever_dies_and_whenever_the_limits_hold_and_everybody_gets_to_the_end(
+    desk: Desk, submitted: Submit, runs: Runs, database: Database, seed: int, at_once: int, interval: timedelta | None
+) -> None:
+    with database.write() as connection:
+        for table in (RUN, JOURNAL, WAITING, PERMIT, THROTTLE, TALLY):
+            connection.execute(delete(table))  # of the example before
+    desk.now, desk.started, dice = NOON, [], random.Random(seed)
+    desk.limit(Limit(at_once, Rate(interval, burst=2) if interval else None))
+    submit_all(submitted, 12)
+
+    for _ in range(60):
+        act_at_random(desk, dice)
+        assert len(desk.at_work) <= at_once
+    for _ in range(500):
+        act_in_order(desk)
+        if runs.counts() == {"home": 12}:
+            break
+
+    assert {"home": 12} == runs.counts()
+    assert not desk.book.anyone_waits(["post"])
+    starts = [at for at, _ in desk.started]
+    for first, last in combinations(range(len(starts)), 2) if interval else ():
+        assert last - first + 1 <= 2 + (starts[last] - starts[first]) // interval
