@@ -384,7 +384,7 @@ def act_in_order(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), at_once=st.integers(1, 3), interval=st.sampled_from([None, SECOND / 4, SECOND]))
 def test_whatever_dies_and_whenever_the_limits_hold_and_everybody_gets_to_the_end(
     desk: Desk, submitted: Submit, runs: Runs, database: Database, seed: int, at_once: int, interval: timedelta | None
@@ -392,7 +392,7 @@ def test_whatever_dies_and_whenever_the_limits_hold_and_everybody_gets_to_the_en
     with database.write() as connection:
         for table in (RUN, JOURNAL, WAITING, PERMIT, THROTTLE, TALLY):
             connection.execute(delete(table))  # of the example before
-    desk.now, desk.started, dice = NOON, [], random.Random(seed)
+    desk.now, desk.at_work, desk.started, dice = NOON, {}, [], random.Random(seed)
     desk.limit(Limit(at_once, Rate(interval, burst=2) if interval else None))
     submit_all(submitted, 12)
 
