@@ -146,7 +146,8 @@ def test_claims_read_the_queue_by_its_index_and_no_ended_run(
         with database.write() as connection:
             connection.execute(text("ANALYZE run"))
 
-    for query in (queue.next(NORMAL, 10, NOON), queue.busy(NOON, NOON + MINUTE)):
+    due = queue.next(NORMAL).params(b_now=NOON, b_count=10)
+    for query in (due, queue.busy(NOON, NOON + MINUTE)):
         assert "run_due" in plan_of(database, query)
 
 

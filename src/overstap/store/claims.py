@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.database import Database
+from overstap.store.database import Database, UtcDateTime
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
@@ -32,6 +33,7 @@ from overstap.store.rows import (
 )
 from overstap.store.tally import fold_tally, tell_tally
 from overstap.workflow.decide import Signal
+from overstap.workflow.priority import Priority
 
 _SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _ADVANCE = (
@@ -54,6 +56,21 @@ class Claims:
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
         self._queue = DueQueue(workflows)
+        self._take = {priority: self._taking(priority) for priority in Priority}
+
+    def _taking(self, priority: Priority) -> ReturningUpdate[Any]:
+        until = bindparam("b_until", type_=UtcDateTime())
+        take = update(RUN).values(
+            claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
+        )
+        due = self._queue.next(priority)
+        if self._database.dialect == "postgresql":
+            # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+            chosen = due.with_for_update(skip_locked=True).cte("chosen")
+            take = take.where(RUN.c.id == chosen.c.id)
+        else:
+            take = take.where(RUN.c.id.in_(due))
+        return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
         """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
@@ -63,18 +80,9 @@ class Claims:
             return []
         with self._database.write() as connection:
             rows: list[Row[Any]] = []
+            about = {"b_now": now, "b_worker": worker_id, "b_until": until}
             for priority, count in shares.items():
-                take = update(RUN).values(
-                    claimed_by=worker_id, claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
-                )
-                due = self._queue.next(priority, count, now)
-                if self._database.dialect == "postgresql":
-                    # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
-                    chosen = due.with_for_update(skip_locked=True).cte("chosen")
-                    take = take.where(RUN.c.id == chosen.c.id)
-                else:
-                    take = take.where(RUN.c.id.in_(due))
-                rows += connection.execute(take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox))
+                rows += connection.execute(self._take[priority], {**about, "b_count": count})
             # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
             inboxes = _pending(connection, [row.id for row in rows if row.inbox])
             return [
