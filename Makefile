@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PYTEST_FLAGS ?= -q -n 2
 LOCK_FLAGS ?=
+BENCH_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,10 +16,10 @@ quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said";
 COMMA := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint messages docs lock clean
+.PHONY: help demo test lint messages docs bench bench-peers lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(READY) ## a fresh database, eleven tenants, every ending of a plan change; under a minute
 	@$(BIN)/overstap demo
@@ -42,6 +43,12 @@ messages: $(READY) ## bring the catalogues of texts up to date with the code; th
 docs: $(READY) ## write what is generated of the documents anew: docs/rules.md, and the options in README.md
 	@page=$$($(BIN)/python tests/tracing.py) && printf '%s\n' "$$page" > docs/rules.md
 	@$(BIN)/python tests/readme.py
+
+bench: $(READY) ## the benchmark of our side, about an hour and a half; BENCH_FLAGS=--quick shows that it works
+	@$(BIN)/python benchmarks/bench.py $(BENCH_FLAGS); failed=$$?; $(BIN)/python benchmarks/report.py && exit $$failed
+
+bench-peers: $(READY) ## the same work done by other durable engines and by us in turn, about half an hour
+	@$(BIN)/python benchmarks/bench.py --peers $(BENCH_FLAGS); failed=$$?; $(BIN)/python benchmarks/report.py && exit $$failed
 
 lock: $(READY) ## write requirements.lock anew; LOCK_FLAGS=--upgrade takes the newest versions
 	$(call quietly,pip-compile,$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rough import databases
 
+from ground import databases
 from overstap.settings import Settings
 from overstap.steps import STEP_EVENTS
 from overstap.store.batch import Claim, Settlement
@@ -106,7 +104,7 @@ def main() -> None:
     parser.add_argument("--database", action="append", default=[])
     arguments = parser.parse_args()
     table = Table("database", "batch", "ms without", "ms with", "slower by: pairs", "quiet quarter", "work here")
-    with tempfile.TemporaryDirectory() as name, databases(arguments.database, Path(name)) as urls:
+    with databases(arguments.database) as urls:
         for url in urls:
             for batch in arguments.batch or [1, 10, 200]:
                 taken = measure(url, batch, arguments.pairs)

@@ -18,38 +18,27 @@ import multiprocessing
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 from rich.console import Console
 from rich.table import Table
-from rough import CHAIN, databases
 from sqlalchemy import Connection, text
-from ulid import ULID
 
-from overstap.app.engine import Engine
+from ground import databases
+from ours import Client, bench
 from overstap.app.finding import By, Sort
-from overstap.app.worker import Worker
 from overstap.bootstrap import App, open_app
 from overstap.clock import SystemClock
-from overstap.settings import Settings, WorkerSettings
-from overstap.store.claims import Claims
+from overstap.settings import Settings
 from overstap.store.database import Database
-from overstap.store.fleet import Fleet
 from overstap.store.narrowing import first_id
 from overstap.store.runs import Runs
 from overstap.store.schema import upgrade_schema
-from overstap.store.wakeup import Listener
-from overstap.workflow.decide import submit
-from overstap.workflow.definition import load_definition
-from overstap.workflow.files import Library
-from overstap.workflow.outcome import Done, Step
 
 LIMIT_MS = 200.0
 YEAR = timedelta(days=365)
@@ -246,24 +235,13 @@ def measure(url: str, arguments: argparse.Namespace, now: datetime) -> dict[str,
 def work(url: str, stop: Any) -> None:
     """Submit runs of a workflow with trivial steps and carry them on, until told to stop."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    database, clock, settings = Database(url), SystemClock(), WorkerSettings()
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "chain.v1.yaml"
-        path.write_text(CHAIN, encoding="utf-8")
-        definition = load_definition(path, None)
-    steps = {name: Step(name, lambda _: Done()) for name in ("check", "approve", "migrate", "settle")}
-    engine = Engine(
-        Library([definition]), steps, None, Claims(database, [("chain", 1)]), clock,  # type: ignore[arg-type]
-        lease=settings.lease, call_limit=settings.call_limit,
-    )  # fmt: skip
-    order = {"subscription_id": "s", "target_plan": "e3"}
-    store = Runs(database)
+    client = Client(url, "7", first=time.time_ns())  # newer than all others, and than those of a measure before
     while not stop.is_set():
         for _ in range(200):
-            run_id = str(ULID.from_datetime(clock.now()))
-            store.insert(submit(definition, run_id, run_id, order, "operator", clock.now()), None)
-        Worker(engine, Fleet(database), settings, lambda wake: Listener(database, wake, print)).run(until_idle=True)
-    database.close()
+            client.submit()
+        with bench(url) as at_work:
+            at_work.worker.run(until_idle=True)
+    client.close()
 
 
 @contextmanager
@@ -311,7 +289,7 @@ def main() -> None:
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     took: dict[str, dict[str, list[float]]] = {}
-    with tempfile.TemporaryDirectory() as name, databases(arguments.database, Path(name)) as urls:
+    with databases(arguments.database) as urls:
         for url in urls:
             now = SystemClock().now()
             began = time.perf_counter()

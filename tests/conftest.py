@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from fasteners import InterProcessLock
 
 from overstap.logs import configure_logs
@@ -24,6 +26,18 @@ from rule_marks import pytest_pycollect_makeitem
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
     configure_logs(LogSettings(format="json"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command in this process sends its logs to a stream that is gone after the test."""
+    root, own, config = logging.getLogger(), logging.getLogger("overstap"), structlog.get_config()
+    handlers, levels = root.handlers[:], (root.level, own.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
+    structlog.configure(**config)
 
 
 BACKENDS = ("sqlite", "postgresql")

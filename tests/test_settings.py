@@ -95,7 +95,10 @@ def test_a_file_given_wins_over_the_file_the_environment_names(file: Path, monke
         ("[worker]\nlease = 60", "worker.lease: write a duration as text, like 250ms"),
         ("[worker]\nlease = 'soon'", "worker.lease: 'soon' is not a duration"),
         ("[worker]\ntick = '0s'", "worker.tick: expected greater than 0"),
-        ("[worker]\ncall_limit = '30s'", "worker: call_limit (30s) must be shorter than half the lease (1m)"),
+        (
+            "[worker]\ncall_limit = '30s'",
+            "worker.call_limit: call_limit (30s) must be shorter than half the lease (1m)",
+        ),
         ("[rules]\ncredit_threshold = '1.005'", "rules.credit_threshold: "),
         ("[embedded]\ncredit_answers = 'maybe'", "embedded.credit_answers: expected 'limit' or 'never', found 'maybe'"),
         ("[embedded]\nfaults = [{kind = 'hangs'}]", "embedded.faults[0].operation: Field required"),
@@ -153,6 +156,23 @@ def test_an_error_in_a_variable_names_the_variable(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OVERSTAP_WORKER__BATCH", "many")
     with pytest.raises(BadInput, match="environment: OVERSTAP_WORKER__BATCH: expected a valid integer"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "blamed"), [("", "worker.lease"), ("30s", "environment: OVERSTAP_WORKER__CALL_LIMIT")]
+)
+def test_what_does_not_go_together_is_blamed_on_where_it_was_given(
+    file: Path, monkeypatch: pytest.MonkeyPatch, given: str, blamed: str
+) -> None:
+    file.write_text("[worker]\nlease = '20s'\n", encoding="utf-8")
+    monkeypatch.setenv("OVERSTAP_WORKER__CALL_LIMIT", given)
+    monkeypatch.setenv("OVERSTAP_WORKER__TICK", "2s")
+
+    with pytest.raises(BadInput) as refusal:
+        load_settings(file, worker={"threads": 4})
+
+    where = blamed if given else f"{file}: {blamed}"
+    assert str(refusal.value).startswith(f"{where}: call_limit ({given or '20s'}) must be shorter than half the lease")
 
 
 def test_a_file_that_is_not_there_is_refused(file: Path) -> None:

@@ -16,6 +16,10 @@ _LONGEST = timedelta(days=36_500)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
+class TooLong(ValueError):
+    """A duration that is written well, and longer than can be counted with."""
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a duration such as `250ms`, `2s`, `1h30m` or `14d`.
 
@@ -24,6 +28,7 @@ def parse_duration(text: str) -> timedelta:
 
     Raises:
         ValueError: when the text is anything else; the message shows the form.
+        TooLong: when it is more than a hundred years.
     """
     compact = text.strip()
     parts = list(_PART.finditer(compact))
@@ -31,7 +36,7 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a duration; write it like 250ms, 2s, 1h30m or 14d")
     seconds = sum(float(part[1]) * _UNITS[part[2]] for part in parts)
     if seconds > _LONGEST.total_seconds():
-        raise ValueError(f"{text!r} is a longer time than can be counted with; at most {_LONGEST.days}d")
+        raise TooLong(f"{text!r} is a longer time than can be counted with; at most {_LONGEST.days}d")
     return timedelta(seconds=seconds)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Column, Table, insert, select, text, update
 from sqlmodel import SQLModel
 
 from overstap.app.portal import By
@@ -117,6 +117,11 @@ class Played:
     rows: dict[str, list[dict[str, Any]]]
 
 
+def stored(table: Table) -> list[Column[Any]]:
+    """The columns of a table that the database does not fill itself."""
+    return [column for column in table.c if column.computed is None]
+
+
 @pytest.fixture(scope="module")
 def played(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
     path = tmp_path_factory.mktemp("played") / "overstap.db"
@@ -125,7 +130,7 @@ def played(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     runs = play(database).runs
     with database.read() as connection:
         rows = {
-            table.name: [dict(row._mapping) for row in connection.execute(select(table))]
+            table.name: [dict(row._mapping) for row in connection.execute(select(*stored(table)))]
             for table in SQLModel.metadata.sorted_tables
         }
     database.close()

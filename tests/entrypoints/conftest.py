@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import func, select
 from sqlmodel import SQLModel
 
@@ -43,18 +41,6 @@ Cli = Callable[..., Said]
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OVERSTAP_DATABASE_URL", "OVERSTAP_CONFIG", "OVERSTAP_DEBUG"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    """A worker in this process sends its logs to a stream that is gone after the test."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    for handler in [handler for handler in root.handlers if handler not in before]:
-        root.removeHandler(handler)
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

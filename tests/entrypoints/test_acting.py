@@ -43,6 +43,28 @@ def test_an_act_in_json_is_the_run_as_it_is_afterwards(cli: Cli, run: str) -> No
     assert held["journal"][-1]["actor"].startswith("operator")
 
 
+def test_failing_a_held_run_says_that_nothing_is_taken_back_before_it_is_released(
+    cli: Cli, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERSTAP_EMBEDDED__FAULTS", '[{"operation": "move_users", "kind": "fails"}]')
+    assert 0 == cli("worker", "--until-idle").code
+    assert 0 == cli("runs", "hold", run, *WHY).code
+
+    failed = cli("runs", "fail", run, *WHY)
+    cli("worker", "--until-idle")
+    idle = cli("runs", "show", run, "--json").json["state"]
+    assert 0 == cli("runs", "release", run, *WHY).code
+    cli("worker", "--until-idle")
+
+    assert "nothing is taken back before it is released" in failed.out
+    assert f"overstap runs release {run} --reason TEXT" in failed.out
+    assert ["rolling_back", "failed"] == [idle, cli("runs", "show", run, "--json").json["state"]]
+
+
+def test_failing_a_run_that_nobody_holds_speaks_of_no_release(cli: Cli, run: str) -> None:
+    assert "release" not in cli("runs", "fail", run, *WHY).out
+
+
 @pytest.mark.parametrize("name", ACTS)
 def test_an_act_without_its_reason_is_a_usage_error(cli: Cli, run: str, name: str) -> None:
     missing = cli(*act(name), run)
@@ -82,9 +104,22 @@ def test_a_deadline_that_cannot_be_read_is_a_usage_error(cli: Cli, run: str, dea
 
 
 def test_a_deadline_that_cannot_be_counted_to_is_refused(cli: Cli, run: str) -> None:
-    said = cli("runs", "extend", run, "--deadline", "99999999999d", *WHY)
+    for deadline in ("99999999999d", "99999999d"):
+        said = cli("runs", "extend", run, "--deadline", deadline, *WHY)
 
-    assert 2 == said.code
+        assert 2 == said.code
+        assert f"'{deadline}' is a longer time than can be counted with; at most 36500d" in said.err
+
+
+def test_a_deadline_beyond_the_calendar_is_refused(cli: Cli, run: str) -> None:
+    assert 0 == cli("runs", "extend", run, "--deadline", "9999-12-31T12:00+00:00", *WHY).code
+
+    said = cli("runs", "extend", run, "--deadline", "2d", *WHY)
+
+    assert (4, f"error: Run {run} cannot get a deadline so late: the calendar ends before it.\n") == (
+        said.code,
+        said.err,
+    )
 
 
 def test_a_credit_decision_by_a_person_goes_into_the_inbox(cli: Cli, run: str) -> None:

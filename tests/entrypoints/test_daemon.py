@@ -124,6 +124,7 @@ def test_a_worker_that_is_told_to_stop_ends_in_order(cli: Cli, start: Start, num
 SLOW = {
     "OVERSTAP_EMBEDDED__FAULTS": '[{"operation": "move_users", "kind": "slow", "time": "15s"}]',
     "OVERSTAP_WORKER__TICK": "50ms",
+    "OVERSTAP_LOGS__LEVEL": "debug",
 }
 
 

@@ -175,6 +175,18 @@ def test_a_saved_filter_is_applied_and_an_option_beside_it_wins(bare: Cli, find:
     assert ["well"] == find(*saved, "one")
 
 
+@pytest.mark.parametrize("name", ["stuck", "escalated", "overdue", "held"])
+def test_what_would_take_nothing_back_is_refused(ask: Cli, tmp_path: Path, name: str) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text('[filters.old]\nolder_than = "10m"\n[filters.no]\nheld = false\n', encoding="utf-8")
+    saved = ("--config", str(config), "--filter")
+
+    for command in (("list",), ("count",), ("list", *saved, "old"), ("list", *saved, "no")):
+        said = ask("runs", *command, f"--no-{name}")
+        assert (2, "") == (said.code, said.out)
+        assert f"--no-{name} takes back the --{name} of a saved filter, and the" in said.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "counts"),
     [

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
 
+from overstap.entrypoints.cli.orders import operator
 from overstap.store.database import Database
 from overstap.store.replays import PLAN, PlanBook, digest_of
 
@@ -23,7 +28,7 @@ def be(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sits down at the terminal as somebody."""
 
     def sit(name: str) -> None:
-        monkeypatch.setattr("getpass.getuser", lambda: name)
+        monkeypatch.setattr("pwd.getpwuid", lambda _uid: SimpleNamespace(pw_name=name))
 
     sit(ANN)
     return sit
@@ -93,6 +98,39 @@ def test_once_a_worker_did_it_the_receipt_says_passed(cli: Cli, planned: str) ->
     assert planned in cli("replay", "list").out
 
 
+def test_what_is_paused_is_told_where_a_run_of_the_plan_may_come_to_it(cli: Cli, ordered: str) -> None:
+    why = ("--reason", "the bank is closed")
+    for what in (("step", "move_users"), ("workflow", "manual_change"), ("workflow", "plan_change")):
+        assert 0 == cli("pause", *what, *why).code
+
+    planned = cli("replay", "plan", ordered, "--deadline", "keep")
+    plan = planned.out.split()[1].rstrip(",")
+    rehearsed = cli("replay", "rehearse", plan)
+    done = cli("replay", "run", plan, "--reason", "again", "--no-wait")
+
+    for said in (planned, rehearsed, done):
+        assert 0 == said.code
+        assert "PAUSED: step move_users, since " in said.out
+        assert "PAUSED: workflow plan_change, since " in said.out
+        assert "PAUSED: workflow manual_change" not in said.out
+    assert "Pauses were not looked at: on the copy nothing is paused." in rehearsed.out
+    assert "passed the step" in rehearsed.out
+
+
+def test_a_receipt_shows_where_a_run_is_and_not_where_it_was_when_it_was_planned(
+    cli: Cli, planned: str, ordered: str
+) -> None:
+    passed = cli("replay", "run", planned, "--reason", "again", "--no-wait")
+    other = cli("replay", "plan", ordered, "--deadline", "keep", "--json").json["id"]
+    assert 0 == cli("worker", "--until-idle").code
+    skipped = cli("replay", "run", other, "--reason", "again", "--no-wait")
+
+    assert "submitted" in passed.out
+    assert "completed" in next(line for line in cli("replay", "show", planned).out.splitlines() if "passed" in line)
+    assert "skipped: it has ended (completed)" in skipped.out
+    assert "submitted" not in skipped.out
+
+
 def test_a_rehearsal_says_that_it_is_one(cli: Cli, planned: str) -> None:
     said = cli("replay", "rehearse", planned)
 
@@ -100,6 +138,19 @@ def test_a_rehearsal_says_that_it_is_one(cli: Cli, planned: str) -> None:
     assert "passed the step" in said.out
     assert "a copy of the provider's books" in said.out
     assert "submitted" == cli("runs", "list", "--json").json[0]["state"]
+
+
+def test_the_answer_of_a_rehearsal_is_json_and_nothing_else(
+    cli: Cli, planned: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli
+    monkeypatch.setenv("OVERSTAP_LOGS__LEVEL", "debug")
+    # A process of its own, that nobody has told yet where logs go.
+    command = [sys.executable, "-m", "overstap", "replay", "rehearse", planned, "--json", "--database", database_url]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ["passed"] == [one["outcome"] for one in json.loads(said.stdout)]
+    assert "" == said.stderr
 
 
 def test_a_second_person_is_somebody_else(cli: Cli, planned: str, be: Callable[[str], None], database_url: str) -> None:
@@ -114,6 +165,29 @@ def test_a_second_person_is_somebody_else(cli: Cli, planned: str, be: Callable[[
     assert "needs the approval of a second person" in unapproved.err
     assert "was made by operator:ann: a second person has to approve it" in by_herself.err
     assert 0 == cli("replay", "run", planned, "--reason", "again", "--no-wait").code
+
+
+def test_who_somebody_is_goes_by_the_account_and_not_by_the_environment(
+    cli: Cli, planned: str, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    change_plan(database_url, planned, needs_approval=True)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, BEN)
+
+    said = cli("replay", "approve", planned, "--reason", "fine")
+
+    assert 1 == said.code
+    assert "was made by operator:ann: a second person has to approve it" in said.err
+
+
+def test_two_accounts_without_a_name_are_two_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    names = []
+    for uid in (1234, 1235):
+        monkeypatch.setattr("os.getuid", lambda uid=uid: uid)
+        names.append(operator())
+
+    assert ["operator:uid-1234", "operator:uid-1235"] == names
 
 
 def test_an_expired_plan_is_refused(cli: Cli, planned: str, database_url: str) -> None:

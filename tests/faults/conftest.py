@@ -30,7 +30,10 @@ class WorkerProcess:
 
     def __init__(self, url: str, config: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "overstap", "worker", "--database", url, "--config", str(config), *arguments]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        told = {**os.environ, "OVERSTAP_LOGS__LEVEL": "debug"}
+        self._process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=told
+        )
         self.lines: list[dict[str, Any]] = []
         self._queue: Queue[dict[str, Any] | None] = Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -65,7 +65,7 @@ class Worker:
         self.done = [one for claim in self.claims if (one := self._work(claim)) is not None]
 
     def _work(self, claim: Claim) -> Work | None:
-        action = self._app.engine.action(claim)
+        action = self._app.engine.action(claim, self._app.clock.now())
         if not isinstance(action, Perform):
             return Work(claim)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -291,6 +292,23 @@ def test_the_same_pause_twice_is_a_conflict_and_an_unknown_one_cannot_be_lifted(
         world.app.operators.pause(Scope.EVERYTHING, "", **BY)
     with pytest.raises(NotFound, match="There is no pause of workflow plan_change"):
         world.app.operators.resume(Scope.WORKFLOW, "plan_change", **BY)
+
+
+def test_who_pauses_the_same_at_the_same_moment_is_told_that_it_is_paused_already(world: World) -> None:
+    together = Barrier(8)
+
+    def pause(name: str) -> bool:
+        together.wait(timeout=30)
+        try:
+            world.app.operators.pause(Scope.STEP, name, **BY)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        for name in ("move_users", "close_source", "check_preconditions"):
+            done = [pool.submit(pause, name) for _ in range(8)]
+            assert [True] == [one.result() for one in done if one.result()]
 
 
 def test_a_signal_that_waits_is_discarded_when_an_operator_ends_the_run(world: World) -> None:

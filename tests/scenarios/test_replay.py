@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, insert, select, update
 from tests.scenarios.conftest import World
 
 from overstap.app.replay_planning import Wish
@@ -20,6 +20,7 @@ from overstap.store.acts import Acts
 from overstap.store.acts_log import ACT
 from overstap.store.books import MOVE, OPERATION
 from overstap.store.replays import ITEM
+from overstap.store.rows import RUN
 from overstap.workflow.acts import hold, retry
 from overstap.workflow.replay import DeadlinePolicy, Result
 
@@ -100,6 +101,35 @@ def test_a_plan_is_done_once_and_its_receipt_stays_the_same(make_world: MakeWorl
     assert done == [world.operations(name) for name in ("one", "two")]
     assert ANN == world.app.replays.get(made)[0].executed_by
     assert 1 == sum(entry.kind == "replayed" for entry in world.journal(runs[0]))
+
+
+def test_a_plan_of_very_many_runs_names_few_of_them_in_each_statement(database_url: str) -> None:
+    world = World(database_url)
+    with_copies(world, world.order(), 1200)
+    named = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        named.append(len(given) if statement.startswith("SELECT") else 0)
+
+    event.listen(world.database.engine, "before_cursor_execute", count)
+    try:
+        _, items = world.app.replays.plan(RunFilter(state=("submitted",)), Wish(KEEP), actor=ANN)
+    finally:
+        world.close()
+
+    assert 1201 == len({item.run_id for item in items})
+    assert max(named) < 1000  # PostgreSQL takes 65,535 at most
+
+
+def with_copies(world: World, original: str, count: int) -> None:
+    """Add copies of a run, each of a tenant of its own and without a journal."""
+    with world.database.write() as connection:
+        row = connection.execute(select(RUN).where(RUN.c.id == original)).one()._mapping
+        copies = [
+            {**row, "id": f"{original}{number:05}", "tenant_id": f"copy-{number}", "idempotency_key": None}
+            for number in range(count)
+        ]
+        connection.execute(insert(RUN), copies)
 
 
 @pytest.mark.parametrize(("kind", "result"), [("fails", "stuck_again_same_error"), ("refuses", "left")])

@@ -67,7 +67,7 @@ def test_a_late_writer_loses_and_writes_nothing(
 
     decision = settle(definition, late.run, Done(), NOON + MINUTE)
     intent = Intent(late, "r001:walking:1:walk", "walk", {})
-    committed = claims.commit([settlement(late, decision)], [intent], NOON + MINUTE, NOON + 2 * MINUTE)
+    committed = claims.commit([settlement(late, decision)], [intent], NOON + MINUTE)
 
     assert {"r001": "bob"} == committed.lost
     assert before == (runs.get("r001"), runs.journal("r001"))
@@ -84,9 +84,7 @@ def test_elapsed_time_alone_frees_no_claim(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
 
     much_later = NOON + timedelta(days=3)
-    committed = claims.commit(
-        [settlement(claim, settle(definition, claim.run, Done(), much_later))], [], much_later, much_later + MINUTE
-    )
+    committed = claims.commit([settlement(claim, settle(definition, claim.run, Done(), much_later))], [], much_later)
 
     assert {} == committed.lost
     assert "waiting" == runs.get("r001").run.state
@@ -99,8 +97,8 @@ def test_one_claim_advances_a_run_only_once(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON), keep=True)
 
-    first = claims.commit([work], [], NOON, NOON + MINUTE)
-    again = claims.commit([work], [], NOON, NOON + MINUTE)
+    first = claims.commit([work], [], NOON)
+    again = claims.commit([work], [], NOON)
 
     assert ["r001"] == [kept.run.id for kept in first.kept]
     assert {"r001": "ann"} == again.lost
@@ -118,7 +116,6 @@ def test_the_stored_run_is_its_journal_folded(
             [settlement(claim, settle(definition, claim.run, outcome, NOON + MINUTE), keep=True)],
             [],
             NOON,
-            NOON + MINUTE,
         ).kept
 
     assert fold(runs.journal("r001")) == runs.get("r001").run
@@ -132,7 +129,7 @@ def test_a_released_run_is_due_at_its_own_time(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     decision = settle(definition, claim.run, Done(), NOON)
 
-    committed = claims.commit([settlement(claim, decision)], [], NOON, NOON + MINUTE)
+    committed = claims.commit([settlement(claim, decision)], [], NOON)
 
     stored = runs.get("r001")
     assert ["r001"] == [run.id for run in committed.released]
@@ -156,7 +153,7 @@ def test_a_claim_given_back_with_an_unread_signal_is_due_at_once(
 ) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
-    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
+    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON)
     runs.signal("r001", signal("served"), acceptable=["waiting"])
     (woken,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
 
@@ -168,7 +165,7 @@ def test_a_claim_given_back_with_an_unread_signal_is_due_at_once(
 def test_a_signal_wakes_a_parked_run(claims: Claims, runs: Runs, submitted: Submit, definition: Definition) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
-    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON, NOON + MINUTE)
+    claims.commit([settlement(claim, settle(definition, claim.run, Done(), NOON))], [], NOON)
 
     runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
 
@@ -184,7 +181,7 @@ def test_a_decision_that_a_signal_overtook_is_not_written_and_comes_back_with_it
     runs.signal("r001", signal("served"), acceptable=["walking", "waiting"])
 
     decided = settlement(claim, settle(definition, claim.run, Done(), NOON))
-    first = claims.commit([decided], [], NOON, NOON + MINUTE)
+    first = claims.commit([decided], [], NOON)
 
     (fresh,) = first.overtaken
     assert ["served"] == [one.event for one in fresh.signals]
@@ -192,7 +189,7 @@ def test_a_decision_that_a_signal_overtook_is_not_written_and_comes_back_with_it
     arrived = settle(definition, fresh.run, Done(), NOON)
     served = receive(definition, arrived.run, fresh.signals[0], NOON)
     both = Settlement(fresh, served.run, [arrived.entry, served.entry], settled=["signal-served"])
-    assert ["r001"] == [run.id for run in claims.commit([both], [], NOON, NOON + MINUTE).released]
+    assert ["r001"] == [run.id for run in claims.commit([both], [], NOON).released]
     assert [] == runs.pending_signals("r001")
 
 
@@ -201,7 +198,7 @@ def test_an_effect_that_a_signal_overtook_is_not_recorded(claims: Claims, runs: 
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     runs.signal("r001", signal("called_back"), acceptable=["walking"])
 
-    committed = claims.commit([], [Intent(claim, "key", "buy", {})], NOON, NOON + MINUTE)
+    committed = claims.commit([], [Intent(claim, "key", "buy", {})], NOON)
 
     assert ["r001"] == [one.run.id for one in committed.overtaken]
     assert {} == committed.effects
@@ -223,8 +220,8 @@ def test_an_effect_is_recorded_once_and_keeps_its_first_request(claims: Claims, 
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
 
-    first = claims.commit([], [Intent(claim, "key", "buy", {"seats": 3})], NOON, NOON + MINUTE).effects["key"]
-    again = claims.commit([], [Intent(claim, "key", "buy", {"seats": 4})], NOON, NOON + MINUTE).effects["key"]
+    first = claims.commit([], [Intent(claim, "key", "buy", {"seats": 3})], NOON).effects["key"]
+    again = claims.commit([], [Intent(claim, "key", "buy", {"seats": 4})], NOON).effects["key"]
 
     assert (True, False) == (first.fresh, again.fresh)
     assert {"seats": 3} == again.request
@@ -235,11 +232,11 @@ def test_an_effect_is_settled_with_its_step(
 ) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
-    record = claims.commit([], [Intent(claim, "key", "buy", {})], NOON, NOON + MINUTE).effects["key"]
+    record = claims.commit([], [Intent(claim, "key", "buy", {})], NOON).effects["key"]
     done = replace(record, status="confirmed", response={"order": "o1"})
 
     decision = settle(definition, claim.run, Done(), NOON)
-    claims.commit([Settlement(claim, decision.run, [decision.entry], effects=[done])], [], NOON, NOON + MINUTE)
+    claims.commit([Settlement(claim, decision.run, [decision.entry], effects=[done])], [], NOON)
 
     assert [("confirmed", {"order": "o1"})] == [(one.status, one.response) for one in runs.effects("r001")]
 

@@ -71,7 +71,7 @@ class Desk:
         outcome = Progress(1, 2) if keep else Done(event="called_back")
         decision = settle(self._definition, claim.run, outcome, self.now)
         part = Settlement(claim, decision.run, [decision.entry], keep=keep)
-        kept = self.claims.commit([part], [], self.now, self.now + LEASE).kept
+        kept = self.claims.commit([part], [], self.now).kept
         if not keep:
             self.book.pass_on(["post"], self.now)
         return kept

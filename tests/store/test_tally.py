@@ -65,7 +65,7 @@ def test_the_counters_are_exact_while_several_write_and_fold(
     def turn(chance: random.Random, claims: Claims, now: datetime) -> None:
         taken = claims.claim(f"worker {chance.random()}", chance.randrange(1, 15), now, now + MINUTE)
         batch = [decide(chance, claim, now) for claim in taken if claim.run.state == "walking"]
-        claims.commit(batch, [], now, now + MINUTE)
+        claims.commit(batch, [], now)
         if chance.random() < 0.4:
             fold_tally(database, worth=0)
         problems.extend(breaches(database))
@@ -97,7 +97,7 @@ def test_folding_leaves_one_row_for_each_bucket_and_the_same_numbers(
         submitted(number)
     (first, *_) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     decision = settle(definition, first.run, Done(), NOON)
-    claims.commit([Settlement(first, decision.run, [decision.entry])], [], NOON, NOON + MINUTE)
+    claims.commit([Settlement(first, decision.run, [decision.entry])], [], NOON)
     before = told(database)
 
     fold_tally(database, worth=0)
@@ -113,7 +113,7 @@ def test_a_bucket_that_was_left_leaves_no_row(
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     decision = settle(definition, claim.run, Done(), NOON)
-    claims.commit([Settlement(claim, decision.run, [decision.entry])], [], NOON, NOON + MINUTE)
+    claims.commit([Settlement(claim, decision.run, [decision.entry])], [], NOON)
 
     fold_tally(database, worth=0)
 
@@ -137,10 +137,10 @@ def test_a_commit_that_moves_nobody_counts_nothing(
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     before = rows(database)
     first = settle(definition, claim.run, Retry("no line"), NOON)
-    (claim,) = claims.commit([Settlement(claim, first.run, [first.entry], keep=True)], [], NOON, NOON + MINUTE).kept
+    (claim,) = claims.commit([Settlement(claim, first.run, [first.entry], keep=True)], [], NOON).kept
     moved = rows(database)
     again = settle(definition, claim.run, Retry("no line"), NOON)
-    claims.commit([Settlement(claim, again.run, [again.entry], keep=True)], [], NOON, NOON + MINUTE)
+    claims.commit([Settlement(claim, again.run, [again.entry], keep=True)], [], NOON)
 
     assert (before + 2, moved) == (moved, rows(database))
 
@@ -154,7 +154,7 @@ def test_a_late_writer_counts_nothing(
     before = told(database)
     decision = settle(definition, late.run, Done(), NOON)
 
-    claims.commit([Settlement(late, decision.run, [decision.entry])], [], NOON, NOON + MINUTE)
+    claims.commit([Settlement(late, decision.run, [decision.entry])], [], NOON)
 
     assert before == told(database)
 

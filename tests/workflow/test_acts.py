@@ -137,6 +137,15 @@ def test_a_deadline_can_be_moved_to_a_later_moment(later: timedelta | datetime) 
     assert replace(run, deadline_at=after.deadline_at, seq=after.seq, head=after.head) == after
 
 
+@pytest.mark.parametrize(("status", "named"), [(Status.RETRYING, True), (Status.STUCK, True), (Status.READY, False)])
+def test_where_no_deadline_can_be_moved_a_retry_is_named_if_one_is_possible(status: Status, named: bool) -> None:
+    why = acts.refusal("extend", PLAN_CHANGE, in_state(PLAN_CHANGE, "escalated", status))
+
+    assert why is not None
+    assert why.startswith("escalated has no deadline")
+    assert named is ("`overstap runs retry RUN` has it try its step now" in why)
+
+
 @pytest.mark.rule("R34")
 @pytest.mark.parametrize("definition", [PLAN_CHANGE, MANUAL], ids=lambda one: one.name)
 def test_the_credit_window_cannot_be_moved(definition: Definition) -> None:

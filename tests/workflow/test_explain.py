@@ -338,6 +338,16 @@ def test_each_act_that_is_possible_is_told_with_its_command() -> None:
     assert "signal R1" not in can_do
 
 
+def test_giving_a_held_run_up_is_told_with_what_it_still_needs() -> None:
+    case = plan_change("migrating", Status.STUCK)
+    held, free = Case(case.definition, replace(case.run, held="audit")), case
+
+    can_do = [one.told(replace(PLAIN, acts=("fail",)))["can_do"] for one in (held, free)]
+
+    assert "Give it up; what was done is undone once it is released: overstap runs fail R1" in can_do[0]
+    assert "Give it up, with what was done undone first: overstap runs fail R1" in can_do[1]
+
+
 def test_without_acts_the_awaited_signals_can_be_sent_but_no_answer_to_a_task() -> None:
     case = plan_change("credit_check", Status.WAITING)
 

@@ -56,7 +56,7 @@ class Driver:
         self.run_to(self.clock.now() + duration)
 
     def _perform(self, claim: Claim) -> Work | None:
-        action = self.engine.action(claim)
+        action = self.engine.action(claim, self.clock.now())
         if not isinstance(action, Perform):
             return Work(claim)
         try:

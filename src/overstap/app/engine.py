@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from overstap.app.narrating import narrate
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
 from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
@@ -162,10 +163,10 @@ class Engine:
         now = self.clock.now()
         return self.claims.claim(worker_id, limit, now, self._lease_from(now))
 
-    def action(self, claim: Claim) -> Action | None:
+    def action(self, claim: Claim, now: datetime) -> Action | None:
         """What there is to do for a claimed run now; a step that is paused is nothing to do."""
         run = claim.run
-        action = self._due(self._library.get(run.workflow, run.version), run, claim.signals, self.clock.now())
+        action = self._due(self._library.get(run.workflow, run.version), run, claim.signals, now)
         return None if self._pause_of(run, action) is not None else action
 
     def _due(self, definition: Definition, run: Run, inbox: Sequence[Signal], now: datetime) -> Action | None:
@@ -208,19 +209,20 @@ class Engine:
             outcome = Retry(f"{type(error).__name__}: {error}")
         return Performed(outcome, context.effects)
 
-    def decide(self, claim: Claim, performed: Performed | None = None) -> Settlement:
+    def decide(self, claim: Claim, performed: Performed | None, now: datetime) -> Settlement:
         """Everything that follows for a claimed run without another step, ready to be committed."""
-        now = self.clock.now()
         definition = self._library.get(claim.run.workflow, claim.run.version)
         run, inbox = claim.run, list(claim.signals)
         entries: list[JournalEntry] = []
         settled: list[str] = []
+        effects: list[EffectRecord] = []
 
         def add(decision: Decision) -> Run:
             entries.append(decision.entry)
             return decision.run
 
         if performed is not None:
+            effects = performed.effects
             run = add(settle(definition, run, performed.outcome, now))
         while True:
             match self._due(definition, run, inbox, now):
@@ -232,7 +234,6 @@ class Engine:
                     run = add(expire(definition, run, now))
                     continue
                 case Perform() | None as last:
-                    effects = performed.effects if performed is not None else []
                     pause = self._pause_of(run, last)
                     keep = last is not None and pause is None
                     notices = notices_of(definition, entries, self._stuck_after)
@@ -245,11 +246,8 @@ class Engine:
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent] = ()) -> Committed:
         """Commit a batch of decisions, and record effects that are about to happen, in one transaction."""
         now = self.clock.now()
-        committed = self.claims.commit(settlements, intents, now, self._lease_from(now))
-        out = committed.lost.keys() | {claim.run.id for claim in committed.overtaken}
-        for item in settlements:
-            if item.claim.run.id not in out:
-                self._tell(item)
+        committed = self.claims.commit(settlements, intents, now)
+        narrate(settlements, committed)
         return committed
 
     def record(self, intent: Intent) -> EffectRecord:
@@ -277,18 +275,3 @@ class Engine:
 
     def _lease_from(self, now: datetime) -> datetime:
         return now + self.clock.stretch(self._lease)
-
-    @staticmethod
-    def _tell(item: Settlement) -> None:
-        for entry in item.entries:
-            level = log.info if entry.to_state is not None else log.debug
-            level(
-                entry.kind.value,
-                run_id=entry.run_id,
-                tenant_id=item.run.tenant_id,
-                seq=entry.seq,
-                event_sent=entry.event,
-                state=item.run.state if entry.to_state is None else entry.to_state,
-                step=entry.step,
-                error=entry.data.get("error"),
-            )

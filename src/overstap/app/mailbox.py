@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -38,59 +38,58 @@ class StepEnded:
     took: float
 
 
+Answer = EffectRecord | Exception
+"""What became of an intent: its record, or why there is none."""
+
+
 @dataclass(slots=True)
-class IntentAsked:
-    """A step waits for its effect to be recorded."""
+class IntentsAsked:
+    """Steps wait for their effects to be recorded."""
 
-    intent: Intent
-    answer: Future[EffectRecord]
+    intents: Sequence[Intent]
+    answers: Future[Sequence[Answer]] = field(default_factory=Future)
 
+    def tell(self, committed: Committed) -> None:
+        """Answer each, now that they were committed with whatever else there was."""
+        overtaken = {claim.run.id: claim for claim in committed.overtaken}
 
-def answer(committed: Committed, intents: Sequence[IntentAsked]) -> None:
-    """Tell the steps that wait what became of their effects."""
-    overtaken = {claim.run.id: claim for claim in committed.overtaken}
-    for asked in intents:
-        run_id = asked.intent.claim.run.id
-        if run_id in committed.lost:
-            asked.answer.set_exception(ClaimLost(run_id, committed.lost[run_id]))
-        elif run_id in overtaken:
-            asked.answer.set_exception(Overtaken(overtaken[run_id]))
-        elif run_id in committed.failed:
-            asked.answer.set_exception(committed.failed[run_id])
-        else:
-            asked.answer.set_result(committed.effects[asked.intent.key])
+        def answer(intent: Intent) -> Answer:
+            run_id = intent.claim.run.id
+            if run_id in committed.lost:
+                return ClaimLost(run_id, committed.lost[run_id])
+            if run_id in overtaken:
+                return Overtaken(overtaken[run_id])
+            return committed.failed.get(run_id) or committed.effects[intent.key]
+
+        self.answers.set_result([answer(intent) for intent in self.intents])
 
 
 class Mailbox:
     """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[Beat | StepEnded | IntentAsked] = SimpleQueue()
+        self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
 
-    def put(self, item: Beat | StepEnded | IntentAsked) -> None:
+    def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)
 
-    def ask(self, intent: Intent, closed: Callable[[], bool]) -> EffectRecord:
-        """Have the loop record an effect, and wait for that.
+    def ask(self, intents: Sequence[Intent], gone: Callable[[], bool]) -> Sequence[Answer]:
+        """Leave intents for the loop, and wait for its answers.
 
         Args:
-            closed: whether the loop has ended, so that nobody will answer.
-
-        Raises:
-            ClaimLost: when the claim holds no more, or the loop has ended.
-            Overtaken: when a signal came in meanwhile.
+            gone: whether the loop has ended, so that nobody will answer any more.
         """
-        asked = IntentAsked(intent, Future())
+        asked = IntentsAsked(intents)
         self.put(asked)
         while True:
             try:
-                return asked.answer.result(timeout=1.0)
+                return asked.answers.result(timeout=1.0)
             except TimeoutError:
-                if closed() and not asked.answer.done():
-                    raise ClaimLost(intent.claim.run.id) from None
+                if gone() and not asked.answers.done():
+                    return [ClaimLost(intent.claim.run.id) for intent in intents]
 
-    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentAsked]]:
+    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
         """Wait for something to come in, then take all there is.
 
         Args:
@@ -98,14 +97,14 @@ class Mailbox:
         """
         beats: set[Beat] = set()
         ended: list[StepEnded] = []
-        intents: list[IntentAsked] = []
+        intents: list[IntentsAsked] = []
         with suppress(Empty):
             while True:
                 item = self._items.get(block=timeout is None or timeout > 0, timeout=timeout)
                 timeout = 0.0
                 if isinstance(item, StepEnded):
                     ended.append(item)
-                elif isinstance(item, IntentAsked):
+                elif isinstance(item, IntentsAsked):
                     intents.append(item)
                 else:
                     beats.add(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from overstap.clock import Clock
@@ -141,7 +141,22 @@ class Operators:
         """The pauses that keep the present step of a run from being started."""
         steps = self._library.get(run.workflow, run.version).states[run.state].steps
         step = self._steps[steps[run.step]] if run.step < len(steps) else None
-        return [pause for pause in self.pauses() if step is not None and pause.stops(run, step)]
+        return [pause for pause in self.pauses() if step is not None and pause.stops(run.workflow, step)]
+
+    def pauses_in(self, workflows: Collection[str]) -> list[Pause]:
+        """The pauses that runs of these workflows may come to, at the step where they are or at a later one."""
+        steps = {
+            (definition.name, name)
+            for definition in self._library.all()
+            if definition.name in workflows
+            for spec in definition.states.values()
+            for name in spec.steps
+        }
+        return [
+            pause
+            for pause in self.pauses()
+            if any(pause.stops(workflow, self._steps[name]) for workflow, name in steps)
+        ]
 
     def possible(self, stored: StoredRun) -> list[str]:
         """The acts that a run allows as it is, by the names of their commands."""

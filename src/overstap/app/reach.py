@@ -12,6 +12,8 @@ _WEIGHT = 0.1
 """Of one step in the average time of a step."""
 _QUICKEST = 0.0001
 """The least time a step is taken to last, in seconds."""
+_QUICK = 0.0005
+"""Steps that last less, in seconds, are worth no thread of their own."""
 
 
 class Reach:
@@ -25,6 +27,16 @@ class Reach:
     def learn(self, seconds: float) -> None:
         """Take one more step into the average."""
         self._average += _WEIGHT * (max(seconds, _QUICKEST) - self._average)
+
+    @property
+    def quick(self) -> bool:
+        """Whether steps last no longer than waking a thread does."""
+        return self._average < _QUICK
+
+    def worth_a_look(self, held: int) -> bool:
+        """Whether there is room for a good part of what can be held; for less, the next beat is soon enough."""
+        runs = self.runs()
+        return 4 * (runs - held) >= runs
 
     def runs(self) -> int:
         """How many runs to hold, at least two for each thread and at most `batch`."""

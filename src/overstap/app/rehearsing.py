@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from structlog.contextvars import bound_contextvars
+
 from overstap.app.driving import Driver
 from overstap.app.engine import Engine
 from overstap.app.replaying import Replays
@@ -45,14 +47,14 @@ class Rehearsed:
     Attributes:
         outcome: None for a run that is not replayed.
         skipped: why it is not.
-        state: where it was at the end.
+        state: where it was at the end; None for a run that is not replayed.
         done_anew: the effects that nothing real has done yet, as (key, operation).
     """
 
     run_id: str
     outcome: Outcome | None
     skipped: str | None
-    state: str
+    state: str | None
     done_anew: list[tuple[str, str]]
 
 
@@ -94,7 +96,7 @@ class Rehearsals:
                 f"Plan {plan.id} replays {len(run_ids)} runs; a rehearsal copies {self._most_runs} at most "
                 "(rehearse_runs in [replay] of the settings). Rehearse a plan of some of them."
             )
-        with self._set_up() as (stage, clock):
+        with bound_contextvars(rehearsal=plan_id), self._set_up() as (stage, clock):
             copy_runs(self._database, stage.database, run_ids, [item.detail["tenant_id"] for item in items])
             copy_plan(self._database, stage.database, plan_id)
             return self._played(stage, clock, plan_id)
@@ -117,6 +119,6 @@ class Rehearsals:
             one = after.get(line.item.run_id)
             effects = [] if one is None else [each for each in one.effects if each.status == "confirmed"]
             new = [(each.key, each.operation) for each in effects if self._provider.lookup(each.key, each.at) is None]
-            state = str(line.item.detail["state"]) if one is None else one.stored.run.state
+            state = None if one is None else one.stored.run.state
             played.append(Rehearsed(line.item.run_id, line.outcome, line.skipped, state, new))
         return played

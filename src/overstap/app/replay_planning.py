@@ -95,6 +95,7 @@ class Planner:
         detail: dict[str, Any] = {
             "tenant_id": run.tenant_id,
             "tenant_name": run.input.get("tenant_name"),
+            "workflow": run.workflow,
             "state": run.state,
             "error": run.error,
             "touched": asdict(size),

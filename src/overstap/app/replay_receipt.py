@@ -19,12 +19,14 @@ class Line:
         outcome: None for a run that was not replayed, or not yet.
         skipped: why it was not replayed, in the plan or at its execution.
         parked: it waits for something that may take long: a moment, a signal.
+        state: where it is now, None for a run that was not replayed: the plan's item only tells where it was.
     """
 
     item: ReplayItem
     outcome: Outcome | None
     skipped: str | None
     parked: bool = False
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def read_receipt(book: PlanBook, library: Library, plan_id: str, now: datetime) 
         stored, journal = later[item.run_id]
         definition = library.get(stored.run.workflow, stored.run.version)
         what = outcome(definition, journal[0], journal[1:])
-        lines.append(Line(item, what, None, parked=_parked(stored, now)))
+        lines.append(Line(item, what, None, parked=_parked(stored, now), state=stored.run.state))
     return Receipt(plan, lines)
 
 

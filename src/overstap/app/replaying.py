@@ -27,7 +27,6 @@ from overstap.workflow.run import Status
 
 _AT_ONCE = 100
 """Runs of one transaction."""
-_ALL = 1_000_000
 _NOTHING_SAID = (
     "Say which runs: their ids, or a filter such as --stuck. A filter that says nothing would mean every run."
 )
@@ -94,10 +93,12 @@ class Replays:
         if runs.is_empty:
             raise BadInput(_NOTHING_SAID)
         active = [str(status) for status in Status if status is not Status.ENDED]
-        found = self._search.page(replace(runs, status=runs.status or tuple(active)), sort=Sort.OLDEST, limit=_ALL)
-        if not found:
+        # A page at a time: PostgreSQL takes no more than 65,535 values in one statement.
+        listing = self._search.listing(replace(runs, status=runs.status or tuple(active)), sort=Sort.OLDEST)
+        ids = [one.stored.run.id for one in listing]
+        if not ids:
             raise NotFound("No run that has not ended is like that; `overstap runs list` shows those there are.")
-        return [one.stored.run.id for one in found]
+        return ids
 
     def all(self, limit: int = 50) -> list[tuple[ReplayPlan, int, int]]:
         """The plans, the newest first, each with how many runs it replays and how many it skips."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, repeat
 from typing import TypeVar
 
@@ -52,7 +53,8 @@ class Settler:
         """
         total = Committed()
         while work or intents:
-            settlements = [one for item in work if (one := self._decide(item, total)) is not None]
+            now = self._engine.clock.now()
+            settlements = [one for item in work if (one := self._decide(item, now, total)) is not None]
             part = self._commit({item.claim.run.id: item for item in work}, settlements, intents)
             performed = {item.claim.run.id: item.performed for item in work}
             work = [Work(one, performed[one.run.id]) for one in part.overtaken if one.run.id in performed]
@@ -77,9 +79,9 @@ class Settler:
                     raise
                 time.sleep(next(pauses))
 
-    def _decide(self, item: Work, total: Committed) -> Settlement | None:
+    def _decide(self, item: Work, now: datetime, total: Committed) -> Settlement | None:
         try:
-            return self._engine.decide(item.claim, item.performed)
+            return self._engine.decide(item.claim, item.performed, now)
         except Exception as error:
             log.exception("decision_failed", run_id=item.claim.run.id)
             told = self._as_retry(item, error)
@@ -114,7 +116,8 @@ class Settler:
         if item.performed is None:
             return None
         try:
-            return self._engine.decide(item.claim, Performed(Retry(f"{type(error).__name__}: {error}"), []))
+            performed = Performed(Retry(f"{type(error).__name__}: {error}"), [])
+            return self._engine.decide(item.claim, performed, self._engine.clock.now())
         except Exception:
             log.exception("decision_failed", run_id=item.claim.run.id)
             return None

@@ -10,8 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,22 +18,26 @@ import structlog
 from ulid import ULID
 
 from overstap import __version__
-from overstap.app.engine import Engine, Performed
+from overstap.app.collector import spare_the_collector
+from overstap.app.crew import Crew
+from overstap.app.engine import Engine, Intend, Performed
 from overstap.app.limiting import Begin, Gate
-from overstap.app.mailbox import Beat, IntentAsked, Mailbox, StepEnded, Wakeups, answer
+from overstap.app.mailbox import Answer, Beat, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.ticker import Ticker
 from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.batch import Claim, Intent, Overtaken
+from overstap.store.batch import Claim, GaveWay, Intent, Overtaken
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
-from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
+
+_GATHER_SECONDS = 0.003
+"""How long a commit waits for what quick steps under way bring."""
 
 
 class Worker:
@@ -61,9 +64,8 @@ class Worker:
         self._gate = gate
         self._mailbox = Mailbox()
         self._ticker = Ticker()
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="overstap-step")
+        self._crew = Crew(settings.threads, self._perform, self._record, self._ended)
         self._held: dict[str, Claim] = {}
-        self._steps: dict[str, Future[None]] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
@@ -72,6 +74,7 @@ class Worker:
         self._pace = Pace(time.monotonic())
         self._closed = False
         self._look = True
+        self._next_due_known = False
 
     def wake(self) -> None:
         """Have the loop look for due runs; from any thread."""
@@ -85,7 +88,7 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Steps that are still being done; above 0 after `run` only when the grace was too short for them."""
-        return len(self._steps)
+        return len(self._crew)
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until `stop`, or with `until_idle` until nothing is due and nobody holds anything.
@@ -100,6 +103,7 @@ class Worker:
         self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(Beat.RENEW))
         self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(Beat.HEARTBEAT))
         self._ticker.start()
+        spare_the_collector()
         wakeups = self._listen(self.wake)
         try:
             self._loop(until_idle=until_idle)
@@ -107,7 +111,7 @@ class Worker:
             self._closed = True
             wakeups.close()
             self._ticker.stop()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._crew.dismiss()
         self._leave()
 
     def _loop(self, *, until_idle: bool) -> None:
@@ -116,9 +120,7 @@ class Worker:
                 self._claim()
                 if until_idle and not self._held and self._settler.patiently(self._idle):
                     return
-            beats, ended, intents = self._mailbox.take(self._patience())
-            if not (beats or ended or intents):
-                beats = {Beat.LOOK}
+            beats, ended, intents = self._take()
             self._on(beats)
             self._take_in(ended, intents)
             if self._stopping_since is not None and self._wind_down():
@@ -127,22 +129,46 @@ class Worker:
     def _idle(self) -> bool:
         return self._engine.idle() and not self._gate.anyone_waits()
 
+    def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
+        """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
+        came_in = self._mailbox.take(
+            self._patience() if self._next_due_known else min(_GATHER_SECONDS, self._patience())
+        )
+        if not any(came_in) and not self._next_due_known:
+            # Not before there is time for it: what is under way comes first.
+            self._next_due_known = True
+            self._wake_when_due()
+            came_in = self._mailbox.take(self._patience())
+        beats, ended, intents = came_in
+        if not any(came_in) and not self._crew.waiting:
+            beats = {Beat.LOOK}
+        limit = time.monotonic() + _GATHER_SECONDS
+        while self._reach.quick and len(ended) < len(self._crew) and (left := limit - time.monotonic()) > 0:
+            more_beats, more_ended, more_intents = self._mailbox.take(left)
+            beats |= more_beats
+            ended += more_ended
+            intents += more_intents
+        self._crew.call_in_another()
+        return beats, ended, intents
+
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
         if self._look and self._stopping_since is None:
             return 0.0
+        if self._crew.waiting:
+            return _GATHER_SECONDS
         # The ticker beats more often than this; when it is silent (a clock set back, a dead thread) look nevertheless.
         return min(2 * self._settings.tick.total_seconds(), max(0.0, self._grace_left()))
 
     def _on(self, beats: set[Beat]) -> None:
         if Beat.LOOK in beats:
-            self._look = True
+            self._look = self._reach.worth_a_look(len(self._held))
         if Beat.RENEW in beats or time.monotonic() - self._renewed > self._settings.lease.total_seconds() / 2:
             self._renew()
         if Beat.HEARTBEAT in beats:
             self._heartbeat()
         if Beat.STOP in beats and self._stopping_since is None:
-            log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._steps))
+            log.info("worker_stopping", worker=self.id, held=len(self._held), in_flight=len(self._crew))
             self._stopping_since = time.monotonic()
 
     def _claim(self) -> None:
@@ -160,8 +186,7 @@ class Worker:
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
-        if not self._look:
-            self._wake_when_due()
+        self._next_due_known = False
 
     def _wake_when_due(self) -> None:
         now, next_due = self._engine.clock.now(), None
@@ -175,17 +200,18 @@ class Worker:
     def _go_on(self, claims: list[Claim]) -> None:
         """Start the next step of claims; commit at once what follows without a step."""
         begins: list[Begin] = []
-        stepless = []
+        stepless, now = [], self._engine.clock.now()
         for claim in claims:
-            if claim.run.id in self._steps:
+            if claim.run.id in self._crew:
                 continue  # claimed anew while its step was under way: its end goes on with the new claim
-            action = self._engine.action(claim)
+            action = self._engine.action(claim, now)
             if isinstance(action, Perform):
                 begins.append((claim, action.step))
             else:
                 stepless.append(Work(claim))
         for claim, step in self._admitted(begins, [work.claim for work in stepless]):
-            self._steps[claim.run.id] = self._pool.submit(self._perform, claim, step)
+            self._crew.begin(claim, step)
+        self._crew.call_in()
         self._settle(stepless, [])
 
     def _admitted(self, begins: list[Begin], others: list[Claim]) -> list[Begin]:
@@ -197,28 +223,31 @@ class Worker:
             self._look = True  # there is room again
         return may
 
-    def _perform(self, claim: Claim, step: str) -> None:
-        """Do a step; runs in the pool."""
-        performed: Performed | None = None
-        began = time.perf_counter()
+    def _perform(self, claim: Claim, step: str, intend: Intend) -> Performed | None:
+        """Do a step; runs in the crew's threads."""
         try:
-            performed = self._engine.perform(claim, step, self._intend)
+            return self._engine.perform(claim, step, intend)
         except Overtaken as error:
             log.info("step_gave_way_to_signal", worker=self.id, run_id=error.run_id, step=step)
+        except GaveWay as error:
+            log.debug("step_begun_anew", worker=self.id, run_id=error.run_id, step=step)
         except ClaimLost as error:
             log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
-        finally:
-            self._mailbox.put(StepEnded(claim, performed, time.perf_counter() - began))
+        return None
 
-    def _intend(self, intent: Intent) -> EffectRecord:
-        return self._mailbox.ask(intent, lambda: self._closed)
+    def _ended(self, claim: Claim, performed: Performed | None, took: float) -> None:
+        self._mailbox.put(StepEnded(claim, performed, took))
 
-    def _take_in(self, ended: list[StepEnded], intents: list[IntentAsked]) -> None:
+    def _record(self, intents: Sequence[Intent]) -> Sequence[Answer]:
+        return self._mailbox.ask(intents, lambda: self._closed)
+
+    def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
         work, again = [], []
         for item in ended:
             run_id = item.claim.run.id
-            self._steps.pop(run_id, None)
-            self._reach.learn(item.took)
+            self._crew.forget(run_id)
+            if item.performed is not None:
+                self._reach.learn(item.took)
             self._pace.step()
             claim = self._held.get(run_id)
             if claim is None:
@@ -227,18 +256,20 @@ class Worker:
                 work.append(Work(claim, item.performed))
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
+        self._crew.quick = self._reach.quick
         with self._gate.ending(item.claim.run.id for item in ended):
             self._settle(work, intents)
         if self._stopping_since is None:
             self._go_on(again)
 
-    def _settle(self, work: list[Work], intents: list[IntentAsked]) -> None:
+    def _settle(self, work: list[Work], intents: list[IntentsAsked]) -> None:
         if not work and not intents:
             return
-        committed = self._settler.settle(work, [asked.intent for asked in intents])
+        committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
         for claim in committed.overtaken:
             self._held[claim.run.id] = claim
-        answer(committed, intents)
+        for asked in intents:
+            asked.tell(committed)
         self._forget(committed.lost)
         for run_id in committed.failed:
             self._held.pop(run_id, None)  # its claim runs out, and it is tried again then
@@ -246,7 +277,7 @@ class Worker:
             self._held.pop(run.id, None)
         for claim in committed.kept:
             self._held[claim.run.id] = claim
-        if committed.released:
+        if committed.released and self._reach.worth_a_look(len(self._held)):
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)
@@ -277,14 +308,13 @@ class Worker:
 
     def _wind_down(self) -> bool:
         """Let go what has no step in flight; answers whether the worker may leave."""
-        for run_id in [run_id for run_id, step in self._steps.items() if step.cancel()]:
-            del self._steps[run_id]
-        waiting = [claim for run_id, claim in self._held.items() if run_id not in self._steps]
+        self._crew.drop_waiting()
+        waiting = [claim for run_id, claim in self._held.items() if run_id not in self._crew]
         if waiting:
             self._forget(self._settler.patiently(lambda: self._engine.claims.release(waiting)))
             for claim in waiting:
                 self._held.pop(claim.run.id, None)
-        return not self._steps or self._grace_left() <= 0
+        return not len(self._crew) or self._grace_left() <= 0
 
     def _grace_left(self) -> float:
         if self._stopping_since is None:

@@ -78,9 +78,7 @@ def _header(look: Look) -> Table:
     if run.total:
         table.add_row("progress", f"{run.done} of {run.total}")
     if run.deadline_at is not None:
-        left = run.deadline_at - now
-        when = f"in {words.span(left)}" if left > timedelta(0) else f"passed {words.span(-left)} ago"
-        table.add_row("deadline", f"{words.when(run.deadline_at)}, {when}")
+        table.add_row("deadline", words.deadline(run.deadline_at, now))
     if run.ended_at is None:
         table.add_row("held by", _held(look))
         table.add_row("priority", str(look.stored.priority))

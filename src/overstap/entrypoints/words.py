@@ -56,6 +56,16 @@ def span(duration: timedelta) -> str:
     return format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
+def until(moment: datetime, now: datetime) -> str:
+    """How long there is until a moment, or that it is over."""
+    return f"at most {span(moment - now)} more" if moment > now else f"overdue since {when(moment)}"
+
+
+def deadline(moment: datetime, now: datetime) -> str:
+    """A deadline, and how far away it is."""
+    return f"{when(moment)}, " + (f"in {span(moment - now)}" if moment > now else f"passed {span(now - moment)} ago")
+
+
 def table(*columns: str, title: str | None = None) -> Table:
     """A table in the house's look; a column whose name ends in `#` holds numbers."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
@@ -108,12 +118,12 @@ def waits_for(run: Run, now: datetime, task: Task | None = None) -> str:
     if run.status is Status.RETRYING:
         return f"try {run.attempt + 1}{wait}: {run.error}"
     if task is not None and run.status is Status.WAITING:
-        return f"somebody: {task.title(ENGLISH)}, at most {span(task.deadline_at - now)} more"
+        return f"somebody: {task.title(ENGLISH)}, {until(task.deadline_at, now)}"
     if run.state == "credit_check":
-        left = "" if run.deadline_at is None else f", at most {span(run.deadline_at - now)} more"
-        return f"the credit bureau{left}"
+        return "the credit bureau" + ("" if run.deadline_at is None else f", {until(run.deadline_at, now)}")
     if run.status is Status.WAITING:
-        return f"the provider{wait}" if wait else "a signal or its deadline"
+        late = "" if run.deadline_at is None or run.deadline_at > now else f", {until(run.deadline_at, now)}"
+        return (f"the provider{wait}" if wait else "a signal or its deadline") + late
     return "a worker"
 
 

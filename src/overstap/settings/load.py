@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from overstap.errors import BadInput
-from overstap.settings.model import Settings, data_path
+from overstap.settings.model import TOGETHER, Settings, data_path
 
 COMMAND_LINE = "command line"
 ENVIRONMENT = "environment"
@@ -76,18 +76,27 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(problem: ErrorDetails, sources: Mapping[str, Mapping[str, Any]]) -> str:
     location = problem["loc"]
-    place = _place(location, sources)
+    fields = problem["ctx"]["fields"] if problem["type"] == TOGETHER else ()
+    place = _place(location, sources, fields)
     if problem["type"] == "extra_forbidden":
         section = _model_at(location[:-1])
         return f"{place}: no such setting; allowed here: {', '.join(sorted(section.model_fields))}"
     reason = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    if problem["type"] in {"missing", "value_error"}:
+    if problem["type"] in {"missing", "value_error", TOGETHER}:
         return f"{place}: {reason}"
     return f"{place}: {reason}, found {problem['input']!r}"
 
 
-def _place(location: Location, sources: Mapping[str, Mapping[str, Any]]) -> str:
-    """The source of the value (for what is missing: of its section), and the key as that source writes it."""
+def _place(location: Location, sources: Mapping[str, Mapping[str, Any]], fields: Sequence[str] = ()) -> str:
+    """The source of the value (for what is missing: of its section), and the key as that source writes it.
+
+    Args:
+        fields: of the section, where several do not go together: the first source that gives one of them is meant.
+    """
+    for source, values in sources.items():
+        for field in fields:
+            if _has(values, (*location, field)):
+                return f"{source}: {_key(source, (*location, field))}"
     for length in range(len(location), 0, -1):
         for source, values in sources.items():
             if _has(values, location[:length]):

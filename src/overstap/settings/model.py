@@ -9,6 +9,7 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration
@@ -30,6 +31,9 @@ def data_path(kind: Literal["settings", "catalog", "demo", "workflows"]) -> Path
     return inside if inside.exists() else _PACKAGE.parents[1] / _SHIPPED[kind]
 
 
+TOGETHER: Literal["together"] = "together"
+"""The type of an error of several settings that do not go together; its `fields` names them."""
+
 CreditAnswers = Literal["limit", "never"]
 
 
@@ -37,7 +41,7 @@ class WorkerSettings(Section):
     """How a worker claims and works (design §4); all durations are machine time."""
 
     processes: int = Field(default=1, ge=1)
-    batch: int = Field(default=200, ge=1)
+    batch: int = Field(default=500, ge=1)
     threads: int = Field(default=8, ge=1)
     lease: PositiveDuration = timedelta(seconds=60)
     tick: PositiveDuration = timedelta(seconds=1)
@@ -48,9 +52,15 @@ class WorkerSettings(Section):
     @model_validator(mode="after")
     def _a_call_ends_well_within_its_claim(self) -> Self:
         if self.call_limit * 2 >= self.lease:
-            raise ValueError(
-                f"call_limit ({format_duration(self.call_limit)}) must be shorter than half the lease "
-                f"({format_duration(self.lease)}): a call that outlives its claim is done twice"
+            raise PydanticCustomError(
+                TOGETHER,
+                "call_limit ({call_limit}) must be shorter than half the lease ({lease}): "
+                "a call that outlives its claim is done twice",
+                {
+                    "call_limit": format_duration(self.call_limit),
+                    "lease": format_duration(self.lease),
+                    "fields": ("call_limit", "lease"),
+                },
             )
         return self
 

@@ -47,6 +47,10 @@ class Overtaken(ClaimLost):
         self.claim = claim
 
 
+class GaveWay(ClaimLost):
+    """A step is to be begun anew, because the one before it in its thread took long; its effect is written down."""
+
+
 @dataclass(slots=True)
 class Settlement:
     """What to commit for one claim.

@@ -22,7 +22,8 @@ def copy_runs(source: Database, target: Database, run_ids: Collection[str], tena
     with source.snapshot() as reading, target.write() as writing:
         for table in SQLModel.metadata.sorted_tables:
             for wanted in _pages(table, sorted(set(run_ids)), sorted(set(tenant_ids))):
-                rows = [dict(row._mapping) for row in reading.execute(select(table).where(wanted))]  # noqa: SLF001
+                columns = [column for column in table.c if column.computed is None]
+                rows = [dict(row._mapping) for row in reading.execute(select(*columns).where(wanted))]  # noqa: SLF001
                 if rows:
                     writing.execute(insert(table), rows)
 

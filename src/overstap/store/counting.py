@@ -12,7 +12,16 @@ from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.store.database import Database
-from overstap.store.narrowing import RUN_BUCKET, TALLY_BUCKET, UNINDEXED, Condition, Narrowing, first_id, of_buckets
+from overstap.store.narrowing import (
+    CLAIMED,
+    RUN_BUCKET,
+    TALLY_BUCKET,
+    UNINDEXED,
+    Condition,
+    Narrowing,
+    first_id,
+    of_buckets,
+)
 from overstap.store.rows import RUN
 from overstap.store.tally import Bucket, counted
 
@@ -95,15 +104,17 @@ def _ages(connection: Connection, narrowing: Narrowing) -> dict[str, int]:
 def _looked(
     connection: Connection, narrowing: Narrowing, numbers: Sequence[ColumnElement[Any]], *, active: bool
 ) -> list[_Counted]:
+    few = [] if narrowing.few else [CLAIMED]
+    found = select(*RUN_BUCKET.values(), *numbers).where(*few, *narrowing.sorts(UNINDEXED, active=active))
+    grouped: Select[Any] = found.where(*narrowing.rest()).group_by(*RUN_BUCKET.values())
+    looked: list[_Counted] = [(row, row) for row in connection.execute(grouped)]
     if narrowing.few:
-        found = select(*RUN_BUCKET.values(), *numbers).where(*narrowing.sorts(UNINDEXED, active=active))
-        grouped: Select[Any] = found.where(*narrowing.rest()).group_by(*RUN_BUCKET.values())
-        return [(row, row) for row in connection.execute(grouped)]
+        return looked
 
     def look(conditions: Sequence[Condition]) -> Select[Any]:
-        return select(*numbers).select_from(RUN).where(*conditions, *narrowing.rest())
+        return select(*numbers).select_from(RUN).where(*conditions, *narrowing.rest(RUN.c.rest_deadline_at))
 
-    return of_buckets(connection, counted(*narrowing.sorts(TALLY_BUCKET, active=active)), look)
+    return looked + of_buckets(connection, counted(*narrowing.sorts(TALLY_BUCKET, active=active)), look)
 
 
 def _errors(connection: Connection, narrowing: Narrowing) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -12,16 +13,19 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
+import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from overstap.errors import BadInput, OverstapError
 
 BUSY_SECONDS = 30
 _PAUSE_SECONDS = 0.001
+_REST_SECONDS = 1.0
+"""After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
 
 class DatabaseUnavailable(OverstapError):
@@ -108,6 +112,17 @@ def upserting(connection: Connection, table: Table) -> sqlite.Insert | postgresq
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Send the statements of the block without waiting for each other's answers; they are there at its end.
+
+    On SQLite there is nobody to wait for.
+    """
+    raw: Any = connection.connection.driver_connection
+    with raw.pipeline() if connection.dialect.name == "postgresql" else nullcontext():
+        yield
+
+
 def _parse_url(text: str) -> URL:
     try:
         url = make_url(text)
@@ -158,16 +173,20 @@ class Database:
             json_deserializer=orjson.loads,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=self.dialect == "postgresql",
         )
+        if self.dialect == "postgresql":
+            event.listen(engine, "checkout", _ask_after_a_rest)
+            event.listen(engine, "checkin", _note_the_time)
         if self.dialect == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         return engine
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A transaction that sees one moment of the database and changes nothing."""
-        return self._transaction(self.engine, nullcontext())
+        """A transaction that changes nothing; each of its statements sees one moment of the database."""
+        # PostgreSQL needs no BEGIN and COMMIT around it: two ways to the server and back less.
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self._gate is None else self.engine
+        return self._transaction(engine, nullcontext())
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A `read` in which all statements see the same moment, on PostgreSQL too."""
@@ -192,6 +211,8 @@ class Database:
             if "disk I/O error" in text:  # all that SQLite says of a full disk when it cannot even open its files
                 text += "; its disk may be full"
             raise DatabaseUnavailable(text) from error
+        except psycopg.OperationalError as error:  # out of a pipeline
+            raise DatabaseUnavailable(f"The database {self.describe()} does not do its work: {error}") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error
@@ -218,6 +239,20 @@ class Database:
         self.engine.dispose()
         if self._gate is not None:
             self._gate.close()
+
+
+def _note_the_time(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ask_after_a_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that rested for a while whether it still lives; the pool makes another one where it does not."""
+    if time.monotonic() - record.info.get("rests_since", math.inf) > _REST_SECONDS:
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except psycopg.Error as error:
+            raise DisconnectionError from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -21,6 +21,10 @@ Condition = ColumnElement[bool]
 Columns = Mapping[str, ColumnElement[Any]]
 
 RUN_BUCKET: Columns = {name: RUN.c[name] for name in Bucket._fields}
+RESTING_BUCKET: Columns = {**RUN_BUCKET, "state": RUN.c.rest_state, "status": RUN.c.rest_status}
+"""Of runs that nobody holds; the index has no others."""
+CLAIMED = RUN.c.claimed_by.is_not(None)
+"""What workers carry on at the moment: few, with an index of their own."""
 TALLY_BUCKET: Columns = {name: TALLY.c[name] for name in Bucket._fields}
 # Coalesced, no index of a column serves: a database that may choose would walk the many runs in a state, to find the
 # few of them that have an error.
@@ -79,8 +83,12 @@ class Narrowing:
             found.append(columns["status"] != Status.ENDED.value)
         return found
 
-    def rest(self) -> list[Condition]:
-        """What must hold besides; on columns of a run."""
+    def rest(self, deadline: ColumnElement[Any] = RUN.c.deadline_at) -> list[Condition]:
+        """What must hold besides; on columns of a run.
+
+        Args:
+            deadline: the column that its deadline is read from.
+        """
         wanted = self.filter
         found: list[Condition] = []
         if wanted.since is not None:
@@ -89,7 +97,7 @@ class Narrowing:
         if before is not None:
             found.append(RUN.c.id < first_id(before))
         if wanted.overdue:
-            found.append(RUN.c.deadline_at < self.now)
+            found.append(deadline < self.now)
         if wanted.tenant is not None:
             found.append(RUN.c.tenant_id == wanted.tenant)
         if self._in_trouble:
@@ -117,15 +125,18 @@ def of_buckets(
     look: Callable[[Sequence[Condition]], Select[Any]],
     merge: Callable[[Select[Any]], Select[Any]] = lambda found: found,
 ) -> list[tuple[Row[Any], Row[Any]]]:
-    """What a look into each bucket finds, each row beside its bucket: all of it on SQLite, merged on PostgreSQL."""
+    """What a look into each bucket finds, each row beside its bucket: all of it on SQLite, merged on PostgreSQL.
+
+    Only of runs at rest: what workers carry on is not in the index that this goes by.
+    """
     if connection.dialect.name == "sqlite":
-        one = look([column == bindparam(f"in_{name}") for name, column in RUN_BUCKET.items()])
+        one = look([column == bindparam(f"in_{name}") for name, column in RESTING_BUCKET.items()])
         return [
             (bucket, row)
             for bucket in connection.execute(buckets).all()
             for row in connection.execute(one, {f"in_{name}": getattr(bucket, name) for name in Bucket._fields})
         ]
     there = buckets.subquery("bucket")
-    inside = look([column == there.c[name] for name, column in RUN_BUCKET.items()]).lateral("inside")
+    inside = look([column == there.c[name] for name, column in RESTING_BUCKET.items()]).lateral("inside")
     both = select(*(there.c[name] for name in Bucket._fields), inside).select_from(there.join(inside, true()))
     return [(row, row) for row in connection.execute(merge(both))]

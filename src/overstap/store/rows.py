@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, Table
 
 from overstap.domain.locks import ActiveRun
-from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
+from overstap.store.fleet_tables import WorkerRow
+from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow
 from overstap.workflow.chain import entry_record
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
@@ -20,13 +22,20 @@ SIGNAL: Table = SignalRow.__table__  # type: ignore[attr-defined]
 EFFECT: Table = EffectRow.__table__  # type: ignore[attr-defined]
 WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
 
+_FIELDS = tuple(Run.__dataclass_fields__)
+_STATUS = _FIELDS.index("status")
 _FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
 _CHANGING = (
     "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "head", "error", "held",
     "wake_at", "deadline_at", "updated_at", "ended_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (*_CHANGING, "status")
-RUN_COLUMNS = [RUN.c[name] for name in (*_FIXED, *CHANGING_COLUMNS)]
+CARRIED_COLUMNS = tuple(name for name in CHANGING_COLUMNS if name not in {"held", "ended_at"})
+"""What changes while a worker carries a run on; it neither ends nor comes into an operator's hands."""
+JOURNAL_COLUMNS = (
+    "run_id", "seq", "at", "kind", "event", "from_state", "to_state", "step", "actor", "data", "hash",
+)  # fmt: skip
+RUN_COLUMNS = [RUN.c[name] for name in _FIELDS]
 ACTIVE_COLUMNS = [
     RUN.c[name] for name in ("id", "tenant_id", "subscription_id", "workflow", "version", "state", "seq", "deadline_at")
 ]
@@ -57,10 +66,10 @@ class EffectRecord:
 
 
 def to_run(row: Row[Any]) -> Run:
-    """The run in a row that holds at least `RUN_COLUMNS`."""
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
-    fields = {name: values[name] for name in (*_FIXED, *_CHANGING)}
-    return Run(status=Status(values["status"]), **fields)
+    """The run in a row that begins with `RUN_COLUMNS`."""
+    values = list(row[: len(_FIELDS)])
+    values[_STATUS] = Status(values[_STATUS])
+    return Run(*values)
 
 
 def to_active(row: Row[Any]) -> ActiveRun:
@@ -84,6 +93,20 @@ def changing_values(run: Run) -> dict[str, Any]:
     return values
 
 
+_changing = attrgetter(*_CHANGING)
+_carried = attrgetter(*CARRIED_COLUMNS[:-1])
+
+
+def changing_row(run: Run) -> tuple[Any, ...]:
+    """The values of `CHANGING_COLUMNS`."""
+    return (*_changing(run), run.status.value)
+
+
+def carried_row(run: Run) -> tuple[Any, ...]:
+    """The values of `CARRIED_COLUMNS`."""
+    return (*_carried(run), run.status.value)
+
+
 def fixed_values(run: Run) -> dict[str, Any]:
     """The columns of a run that never change, with those that listings look for."""
     values = {name: getattr(run, name) for name in _FIXED}
@@ -101,6 +124,16 @@ def journal_values(entry: JournalEntry) -> dict[str, Any]:
     if not entry.hash:
         raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
     return {**entry_record(entry), "hash": entry.hash}
+
+
+def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
+    """The values of `JOURNAL_COLUMNS`; raises as `journal_values` does."""
+    if not entry.hash:
+        raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
+    return (
+        entry.run_id, entry.seq, entry.at, entry.kind.value, entry.event, entry.from_state, entry.to_state, entry.step,
+        entry.actor, entry.data, entry.hash,
+    )  # fmt: skip
 
 
 def to_entry(row: Row[Any]) -> JournalEntry:

@@ -5,7 +5,8 @@ hope that enough of them match. So each question goes one of four ways, and ever
 
 - the runs of one tenant, which are few;
 - the runs that have an error, which are few;
-- bucket by bucket: the tally tells which have runs, and the index of each gives its first ones in order;
+- bucket by bucket: the tally tells which have runs, and the index of each gives its first ones in order; with those
+  that workers carry on at the moment, which are few and not in that index;
 - all runs in the order of their ids, when nothing but time is asked for.
 
 Time is a range of ids, so it narrows each of them.
@@ -22,7 +23,7 @@ from sqlalchemy import Connection, Select, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.store.database import Database
-from overstap.store.narrowing import TALLY_BUCKET, UNINDEXED, Condition, Narrowing, of_buckets
+from overstap.store.narrowing import CLAIMED, TALLY_BUCKET, UNINDEXED, Condition, Narrowing, of_buckets
 from overstap.store.rows import RUN
 from overstap.store.runs import STORED, StoredRun, to_stored
 from overstap.store.tally import counted
@@ -78,27 +79,35 @@ def _first_ids(
     connection: Connection, narrowing: Narrowing, sort: Sort, after: Position | None, limit: int
 ) -> list[str]:
     key: ColumnElement[Any] = {Sort.DEADLINE: RUN.c.deadline_at, Sort.ATTEMPTS: RUN.c.attempt}.get(sort, RUN.c.id)
-    rest = [*narrowing.rest(), *_behind(sort, after)]
     order = _order(sort, key, RUN.c.id)
 
     def look(conditions: Sequence[Condition]) -> Select[Any]:
+        rest = [*narrowing.rest(), *_behind(sort, after)]
         return select(RUN.c.id, key.label("key")).where(*conditions, *rest).order_by(*order).limit(limit)
 
     if narrowing.few or sort is Sort.ATTEMPTS:
         return list(connection.execute(look(narrowing.sorts(UNINDEXED))).scalars())
-    sorts = narrowing.sorts(TALLY_BUCKET, active=sort is Sort.DEADLINE)
+    active = sort is Sort.DEADLINE
+    sorts = narrowing.sorts(TALLY_BUCKET, active=active)
     if not sorts:
         return list(connection.execute(look([])).scalars())
+
+    def look_at_rest(conditions: Sequence[Condition]) -> Select[Any]:
+        deadline = RUN.c.rest_deadline_at
+        key = deadline if active else RUN.c.id
+        rest = [*narrowing.rest(deadline), *_behind(sort, after, deadline)]
+        found = select(RUN.c.id, key.label("key")).where(*conditions, *rest)
+        return found.order_by(*_order(sort, key, RUN.c.id)).limit(limit)
 
     def merge(found: Select[Any]) -> Select[Any]:
         told = found.selected_columns
         return found.order_by(*_order(sort, told["key"], told["id"])).limit(limit)
 
-    rows = [row for _, row in of_buckets(connection, counted(*sorts), look, merge)]
-    if connection.dialect.name == "sqlite":
-        rows.sort(key=lambda row: row.id, reverse=sort is Sort.NEWEST)
-        if sort is Sort.DEADLINE:
-            rows.sort(key=lambda row: row.key)
+    rows = [row for _, row in of_buckets(connection, counted(*sorts), look_at_rest, merge)]
+    rows += connection.execute(look([CLAIMED, *narrowing.sorts(UNINDEXED, active=active)])).all()
+    rows.sort(key=lambda row: row.id, reverse=sort is Sort.NEWEST)
+    if active:
+        rows.sort(key=lambda row: row.key)
     return [row.id for row in rows[:limit]]
 
 
@@ -114,9 +123,9 @@ def _order(sort: Sort, key: ColumnElement[Any], run_id: ColumnElement[Any]) -> l
             return [key.desc(), run_id.desc()]
 
 
-def _behind(sort: Sort, after: Position | None) -> list[Condition]:
+def _behind(sort: Sort, after: Position | None, deadline: ColumnElement[Any] = RUN.c.deadline_at) -> list[Condition]:
     """What is in an order at all, and behind a place."""
-    there: list[Condition] = [RUN.c.deadline_at.is_not(None)] if sort is Sort.DEADLINE else []
+    there: list[Condition] = [deadline.is_not(None)] if sort is Sort.DEADLINE else []
     there += [RUN.c.attempt > 0, RUN.c.error.is_not(None)] if sort is Sort.ATTEMPTS else []  # the few have an index
     if after is None:
         return there
@@ -126,8 +135,8 @@ def _behind(sort: Sort, after: Position | None) -> list[Condition]:
         case Sort.OLDEST:
             return [RUN.c.id > after.run_id]
         case Sort.DEADLINE:
-            tie = (RUN.c.deadline_at == after.key) & (RUN.c.id > after.run_id)
-            return [*there, or_(RUN.c.deadline_at > after.key, tie)]
+            tie = (deadline == after.key) & (RUN.c.id > after.run_id)
+            return [*there, or_(deadline > after.key, tie)]
         case Sort.ATTEMPTS:
             tie = (RUN.c.attempt == after.key) & (RUN.c.id < after.run_id)
             return [*there, or_(RUN.c.attempt < after.key, tie)]

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, select
+from sqlalchemy import Connection, Select, Table, delete, func, select
 from sqlalchemy.sql import ColumnElement
 
+from overstap.store.bulk import BulkInsert
 from overstap.store.database import Database
 from overstap.store.tables import TallyRow
 from overstap.workflow.run import Run
@@ -35,6 +36,7 @@ class Bucket(NamedTuple):
     version: int
 
 
+_append = BulkInsert(TALLY, (*Bucket._fields, "delta"))
 BUCKET = [TALLY.c[name] for name in Bucket._fields]
 
 
@@ -47,11 +49,9 @@ def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) 
     deltas: Counter[tuple[Any, ...]] = Counter()  # plain tuples: this is done for each run of each commit
     for before, after in moves:
         if before is not None:
-            deltas[before.state, before.status, before.input["target_plan"], before.workflow, before.version] -= 1
-        deltas[after.state, after.status, after.input["target_plan"], after.workflow, after.version] += 1
-    rows = [{**Bucket(*where)._asdict(), "delta": delta} for where, delta in deltas.items() if delta]
-    if rows:
-        connection.execute(insert(TALLY), [{**row, "status": str(row["status"])} for row in rows])
+            deltas[before.state, before.status.value, before.input["target_plan"], before.workflow, before.version] -= 1
+        deltas[after.state, after.status.value, after.input["target_plan"], after.workflow, after.version] += 1
+    _append(connection, [(*where, delta) for where, delta in deltas.items() if delta])
 
 
 def counted(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -77,6 +77,4 @@ def fold_tally(database: Database, *, worth: int = _WORTH) -> None:
         sums: Counter[Bucket] = Counter()
         for row in connection.execute(gone.returning(*BUCKET, TALLY.c.delta)):
             sums[Bucket(*row[:-1])] += row.delta
-        rows = [{**where._asdict(), "delta": delta} for where, delta in sums.items() if delta]
-        if rows:
-            connection.execute(insert(TALLY), rows)
+        _append(connection, [(*where, delta) for where, delta in sums.items() if delta])

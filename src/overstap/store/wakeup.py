@@ -1,12 +1,15 @@
-"""Waking the workers of a PostgreSQL database the moment something becomes due (LISTEN/NOTIFY).
+"""Waking workers the moment something becomes due: LISTEN/NOTIFY on PostgreSQL.
 
-On SQLite there is nothing to listen to: workers look at every tick.
+SQLite tells nobody anything. But a connection can ask whether others have written since it asked last
+(`PRAGMA data_version`), which reads one number in shared memory: that is asked a few hundred times a second.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -15,6 +18,7 @@ from overstap.store.database import Database
 
 CHANNEL = "overstap_due"
 _LOOK_UP_SECONDS = 0.5
+_ASK_SECONDS = 0.004
 
 
 def notify(connection: Connection) -> None:
@@ -26,7 +30,8 @@ def notify(connection: Connection) -> None:
 class Listener:
     """Calls `wake` for every notification, from a thread of its own, until it is closed.
 
-    A lost connection is made again; until then the worker's tick finds what is due.
+    On SQLite for every write of another connection. A lost connection is made again; until then the worker's tick finds
+    what is due.
     """
 
     def __init__(self, database: Database, wake: Callable[[], None], lost: Callable[[str], None]) -> None:
@@ -34,10 +39,9 @@ class Listener:
         self._wake = wake
         self._lost = lost
         self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
-        if database.dialect == "postgresql":
-            self._thread = threading.Thread(target=self._listen, name="overstap-listener", daemon=True)
-            self._thread.start()
+        listen = self._listen if database.dialect == "postgresql" else self._watch
+        self._thread = threading.Thread(target=listen, name="overstap-listener", daemon=True)
+        self._thread.start()
 
     def _listen(self) -> None:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -53,8 +57,21 @@ class Listener:
                 self._lost(str(error).strip())
                 self._closing.wait(_LOOK_UP_SECONDS)
 
+    def _watch(self) -> None:
+        while not self._closing.is_set():
+            try:
+                with closing(sqlite3.connect(str(self._database.url.database), isolation_level=None)) as connection:
+                    before = None
+                    while not self._closing.wait(_ASK_SECONDS):
+                        version = connection.execute("PRAGMA data_version").fetchone()
+                        if version != before:
+                            before = version
+                            self._wake()
+            except sqlite3.Error as error:
+                self._lost(str(error))
+                self._closing.wait(_LOOK_UP_SECONDS)
+
     def close(self) -> None:
         """Stop listening."""
         self._closing.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5 * _LOOK_UP_SECONDS)
+        self._thread.join(timeout=5 * _LOOK_UP_SECONDS)

@@ -62,7 +62,10 @@ def extend(
     before = run.deadline_at
     if before is None:
         raise ValueError(f"run {run.id} has no deadline")  # `_ensure` has refused it
-    after = before + deadline if isinstance(deadline, timedelta) else deadline
+    try:
+        after = before + deadline if isinstance(deadline, timedelta) else deadline
+    except OverflowError:
+        raise Conflict(f"Run {run.id} cannot get a deadline so late: the calendar ends before it.") from None
     if after <= max(before, now):
         than = "its present one" if before >= now else "the present moment"
         raise Conflict(f"Run {run.id} cannot get the deadline {after:%Y-%m-%d %H:%M:%S} UTC: that is not after {than}.")
@@ -111,7 +114,10 @@ def _no_extension(definition: Definition, run: Run) -> str | None:
     if run.status is Status.ENDED:
         return _ended(run)
     if spec is None or run.deadline_at is None:
-        return f"{run.state} has no deadline"
+        instead = _no_retry(definition, run) is None
+        return f"{run.state} has no deadline" + (
+            f"; `overstap runs retry {run.id}` has it try its step now" if instead else ""
+        )
     if spec.fixed:
         return f"the deadline of {run.state} is fixed at {format_duration(spec.after)} by the rules of the business"
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from types import NoneType
 from typing import Any
@@ -54,7 +55,8 @@ def sealed(
         "actor": actor,
         "data": data,
     }
-    return JournalEntry(**covered, hash=link(previous, covered))  # type: ignore[arg-type]
+    hashed = link(previous, covered)
+    return JournalEntry(run_id, seq, at, kind, event, from_state, to_state, step, actor, data, hashed)
 
 
 def entry_record(entry: JournalEntry) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def canonical(record: Mapping[str, Any]) -> bytes:
     return orjson.dumps(_plain(orjson.loads(told)), option=orjson.OPT_SORT_KEYS)
 
 
+@lru_cache(maxsize=256)  # the moments of a batch are the same few
 def _told(moment: datetime) -> str:
     return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
 

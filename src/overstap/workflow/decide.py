@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from overstap.workflow.chain import BEGINNING, sealed
@@ -250,5 +251,6 @@ def _learned(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"learned": dict(data)} if data else {}
 
 
+@lru_cache(maxsize=256)  # the moments of a batch are the same few
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None

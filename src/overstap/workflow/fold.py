@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from overstap.workflow.run import JournalEntry, Kind, Run, Status
+from overstap.workflow.run import JournalEntry, Kind, Run, Status, changed
+
+_read = lru_cache(maxsize=256)(datetime.fromisoformat)  # the moments of a batch are the same few
 
 
 def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+    return _read(value) if value else None
 
 
 def apply(run: Run | None, entry: JournalEntry) -> Run:
@@ -68,7 +70,7 @@ def fold(entries: Iterable[JournalEntry]) -> Run:
 def _transition(run: Run, entry: JournalEntry) -> Run:
     data = entry.data
     status = Status(data["status"])
-    return replace(
+    return changed(
         run,
         state=str(entry.to_state),
         status=status,
@@ -93,7 +95,7 @@ def _transition(run: Run, entry: JournalEntry) -> Run:
 
 def _got_on(run: Run, entry: JournalEntry, **changes: Any) -> Run:
     learned = entry.data.get("learned")
-    return replace(
+    return changed(
         run,
         status=Status.READY,
         data={**run.data, **learned} if learned else run.data,
@@ -117,7 +119,7 @@ def _progress(run: Run, entry: JournalEntry) -> Run:
 
 def _held_up(run: Run, entry: JournalEntry, status: Status, **changes: Any) -> Run:
     wake_at = _moment(entry.data.get("wake_at"))
-    return replace(run, status=status, wake_at=wake_at, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
+    return changed(run, status=status, wake_at=wake_at, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
 
 
 def _wait(run: Run, entry: JournalEntry) -> Run:
@@ -134,7 +136,7 @@ def _stuck(run: Run, entry: JournalEntry) -> Run:
 
 
 def _unchanged(run: Run, entry: JournalEntry, **changes: Any) -> Run:
-    return replace(run, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
+    return changed(run, updated_at=entry.at, seq=entry.seq, head=entry.hash, **changes)
 
 
 def _held(run: Run, entry: JournalEntry) -> Run:

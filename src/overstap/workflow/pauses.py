@@ -42,13 +42,13 @@ class Pause:
         """What it is about, in words: `everything`, or `step move_users`."""
         return f"{self.scope} {self.name}".rstrip()
 
-    def stops(self, run: Run, step: Step) -> bool:
-        """Whether it keeps a step of a run from being started."""
+    def stops(self, workflow: str, step: Step) -> bool:
+        """Whether it keeps a step from being started in the runs of a workflow."""
         match self.scope:
             case Scope.EVERYTHING:
                 return True
             case Scope.WORKFLOW:
-                return self.name == run.workflow
+                return self.name == workflow
             case Scope.STEP:
                 return self.name == step.name
             case Scope.PROVIDER:
@@ -57,4 +57,4 @@ class Pause:
 
 def pause_of(pauses: Iterable[Pause], run: Run, step: Step) -> Pause | None:
     """The first pause that keeps a step of a run from being started, None when none does."""
-    return next((pause for pause in pauses if pause.stops(run, step)), None)
+    return next((pause for pause in pauses if pause.stops(run.workflow, step)), None)

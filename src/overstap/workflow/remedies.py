@@ -27,6 +27,7 @@ ACTS: dict[str, tuple[Message, str]] = {
     "takeover": (lazy_gettext("Take it away from its worker"), "runs takeover {run} --reason TEXT"),
 }
 """What each act does, and the command for it."""
+_FAIL_HELD = lazy_gettext("Give it up; what was done is undone once it is released")
 
 
 def can_do(definition: Definition, spec: StateSpec, run: Run, known: Circumstances) -> Iterator[Sentence]:
@@ -38,6 +39,8 @@ def can_do(definition: Definition, spec: StateSpec, run: Run, known: Circumstanc
     yield _advice(run, known)
     for act in known.acts:
         message, command = ACTS.get(act, (Message(act), f"runs {act} {{run}} --reason TEXT"))
+        if act == "fail" and run.held is not None:
+            message = _FAIL_HELD
         yield say(lazy_gettext("{act}: overstap {command}"), act=message, command=command.format(run=run.id))
     if not known.acts:
         for event in sorted(spec.signals - known.answers):

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar, dataclass_transform
+
+_T = TypeVar("_T")
+
+
+@dataclass_transform(frozen_default=True)
+def _value(cls: type[_T]) -> type[_T]:
+    """A frozen dataclass for the type checker alone: to freeze it at run time too triples the cost of making one."""
+    return dataclass(slots=True)(cls)
 
 
 class Status(StrEnum):
@@ -47,7 +56,7 @@ class Kind(StrEnum):
     REPLAYED = "replayed"
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class JournalEntry:
     """One thing that happened to a run; never changed once written.
 
@@ -74,7 +83,7 @@ class JournalEntry:
     hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_value
 class Run:
     """One durable execution of a workflow.
 
@@ -130,3 +139,14 @@ class Run:
         if self.wake_at is None or self.deadline_at is None:
             return self.wake_at or self.deadline_at
         return min(self.wake_at, self.deadline_at)
+
+
+_values = attrgetter(*Run.__dataclass_fields__)
+
+
+def changed(run: Run, **changes: Any) -> Run:
+    """The run with some fields changed, as `dataclasses.replace` makes it in twice the time."""
+    new = Run(*_values(run))
+    for name, value in changes.items():
+        setattr(new, name, value)
+    return new

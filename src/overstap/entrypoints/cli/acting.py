@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from overstap.bootstrap import App
-from overstap.clock import parse_duration, parse_moment
+from overstap.clock import TooLong, parse_duration, parse_moment
 from overstap.entrypoints import words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id, whole
 from overstap.entrypoints.cli.looking import RunArgument
@@ -24,6 +24,8 @@ Act = Callable[[App, str], StoredRun]
 def _deadline(text: str) -> timedelta | datetime:
     try:
         return parse_duration(text)
+    except TooLong as error:
+        raise typer.BadParameter(str(error)) from None
     except ValueError:
         pass
     try:
@@ -65,8 +67,11 @@ def extend(
 
 
 def fail(face: Face, run: RunArgument, reason: ReasonArgument, as_json: JsonFlag = False) -> None:
-    """Send a run on its way to failure: what was done is taken back first."""
-    _act(face, run, lambda app, known: app.operators.fail(known, reason=reason, actor=operator()), as_json)
+    """Send a run on its way to failure: what was done is taken back first; of a held one once it is released."""
+    stored = _act(face, run, lambda app, known: app.operators.fail(known, reason=reason, actor=operator()), as_json)
+    if stored.run.held is not None and stored.run.ended_at is None and not as_json:
+        face.tell("It is on its way to failure, but it is held: nothing is taken back before it is released:")
+        face.tell(f"overstap runs release {stored.run.id} --reason TEXT")
 
 
 def takeover(face: Face, run: RunArgument, reason: ReasonArgument, as_json: JsonFlag = False) -> None:

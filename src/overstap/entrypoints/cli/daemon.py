@@ -18,7 +18,6 @@ from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
 from overstap.entrypoints.cli.processes import INTERRUPTED, Supervisor
-from overstap.logs import configure_logs
 
 UntilIdleFlag = Annotated[
     bool, typer.Option("--until-idle", help="End when nothing is due and nothing is held; parked runs may be left.")
@@ -83,7 +82,6 @@ def worker(
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
     _set(face, grace=grace, threads=threads, batch=batch, processes=processes)
     settings = face.settings
-    configure_logs(settings.logs)
     if settings.worker.processes > 1:
         refuse_processes(settings)
         with face.app(create=True):
@@ -111,7 +109,6 @@ def up(
 ) -> None:
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
     _set(face, grace=grace, threads=threads, batch=batch)
-    configure_logs(face.settings.logs)
     with StopSwitch() as switch, face.app(upgrade=True, speed=speed, create=True) as app:
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")

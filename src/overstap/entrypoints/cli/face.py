@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console, RenderableType
@@ -22,6 +22,7 @@ from overstap.domain.tenant import BillingFrequency, PaymentMethod, Tenant
 from overstap.entrypoints import run_shapes, shapes, words
 from overstap.errors import BadInput, NotFound
 from overstap.language import language
+from overstap.logs import configure_logs
 from overstap.settings import Settings, load_settings
 from overstap.store.runs import StoredRun
 
@@ -111,13 +112,17 @@ class Face:
         return "database_url" in self._overrides
 
     def app(
-        self, *, upgrade: bool = False, speed: float | None = None, create: bool = False
+        self, *, upgrade: bool = False, speed: float | None = None, create: bool = False, log: TextIO | None = None
     ) -> AbstractContextManager[App]:
         """The application over the database of the settings; closed at the end of the block.
+
+        Args:
+            log: what all logs are sent to; None for standard error. Never standard output, which has the answer.
 
         Raises:
             NotFound: when there is no database, or an empty one (without `create`).
         """
+        configure_logs(self.settings.logs, log)
         return open_app(self.settings, upgrade=upgrade, speed=speed, create=create)
 
     def print(self, renderable: RenderableType) -> None:

@@ -15,6 +15,7 @@ from overstap.bootstrap import App
 from overstap.clock import parse_duration, parse_moment
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints.cli.face import find_tenant
+from overstap.errors import BadInput
 
 
 def duration(text: str) -> timedelta:
@@ -30,6 +31,10 @@ def _moment(text: str) -> datetime:
         return parse_moment(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+_FLAGS = ("stuck", "escalated", "overdue", "held")
+_NOT = "--no-… takes this back from a saved filter."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,21 @@ class Chosen:
             BadInput: when it names a saved filter, a state or another thing that there is not.
             NotFound: when there is no such tenant.
         """
+        self._refuse_what_takes_nothing_back(app)
         wanted = app.search.filter(self.saved, **self.given)
         if wanted.tenant is None:
             return wanted
         return replace(wanted, tenant=find_tenant(app.service, wanted.tenant).id)
+
+    def _refuse_what_takes_nothing_back(self, app: App) -> None:
+        """A `--no-held` that came to nothing would be read as: those that nobody holds."""
+        for name in [name for name in _FLAGS if self.given[name] is False]:
+            if self.saved is None or not getattr(app.search.filter(self.saved), name):
+                there = "there is no --filter" if self.saved is None else f"the filter {self.saved} has none"
+                raise BadInput(
+                    f"--no-{name} takes back the --{name} of a saved filter, and {there}: leave it out. "
+                    f"It does not find the runs that are not {name}."
+                )
 
 
 def _options(
@@ -72,15 +88,18 @@ def _options(
     workflow: Annotated[str | None, typer.Option(metavar="NAME", help="Carried by this workflow.")] = None,
     version: Annotated[int | None, typer.Option(min=1, metavar="N", help="By this version of a workflow.")] = None,
     stuck: Annotated[
-        bool | None, typer.Option("--stuck/--no-stuck", help="Nothing takes it on, or its step fails again and again.")
+        bool | None,
+        typer.Option("--stuck/--no-stuck", help=f"Nothing takes it on, or its step fails again and again; {_NOT}"),
     ] = None,
     escalated: Annotated[
-        bool | None, typer.Option("--escalated/--no-escalated", help="A deadline passed and the work goes on.")
+        bool | None,
+        typer.Option("--escalated/--no-escalated", help=f"A deadline passed and the work goes on; {_NOT}"),
     ] = None,
     overdue: Annotated[
-        bool | None, typer.Option("--overdue/--no-overdue", help="Its deadline passed and nobody has come to it yet.")
+        bool | None,
+        typer.Option("--overdue/--no-overdue", help=f"Its deadline passed and nobody has come to it yet; {_NOT}"),
     ] = None,
-    held: Annotated[bool | None, typer.Option("--held/--no-held", help="An operator holds it.")] = None,
+    held: Annotated[bool | None, typer.Option("--held/--no-held", help=f"An operator holds it; {_NOT}")] = None,
     error: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Its error has this in it, in large or small letters.")
     ] = None,
@@ -96,7 +115,7 @@ def _options(
 ) -> Chosen:
     several = {"state": tuple(state) if state else None, "status": tuple(status) if status else None}
     exact = {"tenant": tenant, "plan": plan, "workflow": workflow, "version": version, "error": error}
-    flags = {"stuck": stuck, "escalated": escalated, "overdue": overdue, "held": held}
+    flags = dict(zip(_FLAGS, (stuck, escalated, overdue, held), strict=True))
     time = {"older_than": older_than, "since": since, "until": until}
     return Chosen(saved, {**several, **exact, **flags, **time})
 

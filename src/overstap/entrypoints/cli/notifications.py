@@ -10,7 +10,6 @@ from overstap.app import telling
 from overstap.entrypoints import notice_shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command
 from overstap.errors import Refused
-from overstap.logs import configure_logs
 
 group = typer.Typer(
     help="Notifications: who is told of escalations, expiries, parked runs and failed compensations.",
@@ -78,7 +77,6 @@ def send_tests(face: Face, as_json: JsonFlag = False) -> None:
 def send(face: Face, as_json: JsonFlag = False) -> None:
     """Send what is due, and what failed before, now; fails (1) when a message does not get everywhere."""
     _refuse_without_urls(face)
-    configure_logs(face.settings.logs)
     with face.app() as app:
         told = app.teller.tell(at_once=True)
     if as_json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from typing import Annotated
 
 import typer
@@ -41,11 +42,15 @@ def asked_by(acting_upn: str | None, reason: str, key: str | None) -> By:
 
 
 def operator() -> str:
-    """Who sits at the terminal, as the journal names it."""
+    """Who sits at the terminal, as the journal names it: whose account it is, whatever LOGNAME or USER say.
+
+    An account without a name, as in some containers, is called by its number: two of them are two people.
+    """
+    uid = os.getuid()
     try:
-        return f"operator:{getpass.getuser()}"
-    except (OSError, KeyError):  # an account without a name, as in some containers
-        return "operator"
+        return f"operator:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"operator:uid-{uid}"
 
 
 def submit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -33,18 +33,17 @@ def demo(
     script = read_script(face.settings.demo)
     face.override(database_url=f"sqlite:///{_fresh(database_dir)}", **script.settings)
     with (database_dir / "demo.log").open("w", encoding="utf-8") as log:
-        configure_logs(face.settings.logs, log)
         try:
-            good = _play(face, script, until, plain=plain)
+            good = _play(face, script, until, log, plain=plain)
         finally:
             configure_logs(face.settings.logs)
     if not good:
         raise typer.Exit(1)
 
 
-def _play(face: Face, script: Script, until: float, *, plain: bool) -> bool:
+def _play(face: Face, script: Script, until: float, log: TextIO, *, plain: bool) -> bool:
     out = face.out
-    with face.app(upgrade=True, speed=script.pacing.speed, create=True) as app:
+    with face.app(upgrade=True, speed=script.pacing.speed, create=True, log=log) as app:
         screen = Screen(out, plain)
         screen.line(f"Database: {app.database.describe()}")
         hour = 3600 / script.pacing.speed

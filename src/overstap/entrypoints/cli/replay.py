@@ -11,6 +11,7 @@ import typer
 
 from overstap.app.replay_planning import FATES, REPEATED, Wish
 from overstap.app.replay_receipt import Line, Receipt
+from overstap.bootstrap import App
 from overstap.entrypoints import replay_shapes as shapes
 from overstap.entrypoints import words
 from overstap.entrypoints.cli.face import Face, JsonFlag, command, run_id
@@ -19,6 +20,7 @@ from overstap.entrypoints.cli.orders import operator
 from overstap.entrypoints.cli.replay_progress import follow
 from overstap.errors import BadInput
 from overstap.store.replays import ReplayItem, ReplayPlan
+from overstap.workflow.pauses import Pause
 from overstap.workflow.replay import DeadlinePolicy, Outcome, Result
 
 group = typer.Typer(help="Replays: plan first, then exactly that.", no_args_is_help=True)
@@ -64,12 +66,14 @@ def plan(
         wish = Wish(policy, step, resolve=resolve is not None)
         made, _ = app.replays.plan([run_id(one) for one in runs] if runs else wanted, wish, actor=operator())
         receipt = app.replays.receipt(made.id)
+        paused = _paused(app, receipt)
     if as_json:
         face.json(shapes.receipt(receipt))
         return
     _header(face, receipt)
     _verdicts(face, [line.item for line in receipt.lines])
     if any(line.item.will_run for line in receipt.lines):
+        words.paused(face.tell, paused)
         _next(face, receipt.plan)
     else:
         face.tell("Nothing of it would run; the verdicts say why, and what to do instead.")
@@ -124,6 +128,8 @@ def run(
         first = app.replays.run(known, actor=operator(), reason=reason)
         if not as_json and not first:
             face.tell("This plan was run before: nothing is done again, this is its receipt.")
+        if not as_json:
+            words.paused(face.tell, _paused(app, app.replays.receipt(known)))
         receipt = app.replays.receipt(known) if no_wait else follow(app, face.out, known, quiet=as_json)
     _show(face, receipt, as_json=as_json)
     if not receipt.passed and not no_wait:
@@ -132,8 +138,12 @@ def run(
 
 def rehearse(face: Face, plan: PlanArgument, as_json: JsonFlag = False) -> None:
     """Play a plan on a copy, and say what would happen; nothing real is touched."""
+    if face.settings.logs.level != "error":
+        face.override(logs={"level": "warning"})  # where its runs go on the copy is no news to anybody
     with face.app() as app:
-        played = app.rehearsals.play(run_id(plan))
+        known = run_id(plan)
+        played = app.rehearsals.play(known)
+        paused = _paused(app, app.replays.receipt(known))
     if as_json:
         face.json([shapes.rehearsed(one) for one in played])
         return
@@ -141,13 +151,16 @@ def rehearse(face: Face, plan: PlanArgument, as_json: JsonFlag = False) -> None:
     for one in played[:_SHOWN]:
         new = Counter(operation for _, operation in one.done_anew)
         effects = ", ".join(f"{count} {operation}" for operation, count in new.items()) or "none"
-        table.add_row(one.run_id, _said(one.outcome, one.skipped), words.state(one.state), effects)
+        state = "" if one.state is None else words.state(one.state)
+        table.add_row(one.run_id, _said(one.outcome, one.skipped), state, effects)
     face.print(table)
     _more(face, len(played))
     face.tell(
         "Rehearsed on a copy, at most an hour long. Effects that the ledger knows were answered from it; new ones were"
     )
     face.tell("played against a copy of the provider's books, without its faults: the real one may answer otherwise.")
+    face.tell("Pauses were not looked at: on the copy nothing is paused.")
+    words.paused(face.tell, paused)
 
 
 def _show(face: Face, receipt: Receipt, *, as_json: bool) -> None:
@@ -159,14 +172,20 @@ def _show(face: Face, receipt: Receipt, *, as_json: bool) -> None:
         _verdicts(face, [line.item for line in receipt.lines])
         _next(face, receipt.plan)
         return
-    table = words.table("run", "tenant", "state", "receipt")
+    table = words.table("run", "tenant", "state now", "receipt")
     for line in receipt.lines[:_SHOWN]:
-        item = line.item
-        table.add_row(item.run_id, _tenant(item), words.state(item.detail["state"]), _said(line.outcome, line.skipped))
+        state = "" if line.state is None else words.state(line.state)
+        table.add_row(line.item.run_id, _tenant(line.item), state, _said(line.outcome, line.skipped))
     face.print(table)
     _more(face, len(receipt.lines))
     counted = Counter(_short(line) for line in receipt.lines)
     face.tell(", ".join(f"{count} {what}" for what, count in counted.most_common()) + ".")
+
+
+def _paused(app: App, receipt: Receipt) -> list[Pause]:
+    """What is paused now, and would keep runs that a plan replays from going on."""
+    items = [line.item for line in receipt.lines if line.item.will_run]
+    return app.operators.pauses_in({item.detail["workflow"] for item in items if "workflow" in item.detail})
 
 
 def _header(face: Face, receipt: Receipt) -> None:

@@ -59,7 +59,7 @@ def show(face: Face, task: TaskArgument, locale: LocaleOption = None, as_json: J
     table.add_row("change", words.change(found.run))
     table.add_row("since", words.when(found.since))
     table.add_row("reminder", words.when(found.remind_at))
-    table.add_row("deadline", f"{words.when(found.deadline_at)}, in {words.span(found.deadline_at - now)}")
+    table.add_row("deadline", words.deadline(found.deadline_at, now))
     table.add_row("whose turn", f"{', '.join(found.people) or 'nobody'} ({found.needed})")
     face.tell()
     face.print(table)

@@ -78,7 +78,7 @@ def _picture(run: Run, journal: Sequence[JournalEntry], now: datetime, task: Tas
         row.add_row(words.bar(run, 40), f"{run.done} of {run.total} users")
         parts.append(row)
     if run.deadline_at is not None:
-        parts.append(Text(f"deadline in {words.span(run.deadline_at - now)} ({words.when(run.deadline_at)})", "dim"))
+        parts.append(Text(f"deadline {words.deadline(run.deadline_at, now)}", "dim"))
     parts.append(Text())
     parts += [Text(f"{words.when(entry.at)}  {words.line(entry)}") for entry in journal[-_LINES:]]
     return Group(*parts)

@@ -8,7 +8,7 @@ from alembic import op
 from overstap.store.database import UtcDateTime
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 _DUE = sa.text("due_at IS NOT NULL")
 

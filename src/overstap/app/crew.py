@@ -1,0 +1,173 @@
+"""The threads that do steps: each takes the next one that waits, so that a slow step holds up no other.
+
+Waking a thread costs more than a quick step takes. So while steps are quick, one thread does them one after the other,
+and goes on with the next where one waits for its effect to be written down: each step is a greenlet. The effects of
+many steps are then written down together. The other threads are called in as soon as steps turn out slow, or nothing
+got on for a moment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from greenlet import getcurrent, greenlet
+
+from overstap.app.engine import Intend, Performed
+from overstap.app.mailbox import Answer
+from overstap.store.batch import Claim, GaveWay, Intent
+from overstap.store.rows import EffectRecord
+
+_AT_ONCE = 100
+"""Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
+_LONG_SECONDS = 0.05
+"""After so long, the steps that wait behind others in a thread are begun anew by whoever is free."""
+
+
+class _Strand(greenlet):
+    """Does steps, one after the other, until one waits for its effect to be written down."""
+
+    away = 0.0
+    """Seconds that it has waited, all in all."""
+
+
+class Crew:
+    """Does steps in threads of its own.
+
+    Args:
+        threads: steps that may be under way at a time.
+        perform: does a step of a claimed run, and never raises; None where its work is to be dropped.
+        record: writes effects down before their calls go out.
+        tell: what to do with what a step answered, and the seconds it took; called from any thread.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        perform: Callable[[Claim, str, Intend], Performed | None],
+        record: Callable[[Sequence[Intent]], Sequence[Answer]],
+        tell: Callable[[Claim, Performed | None, float], None],
+    ) -> None:
+        self.quick = False
+        """Whether steps are so quick that one thread does many."""
+        self._threads = threads
+        self._perform = perform
+        self._record = record
+        self._tell = tell
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="overstap-step")
+        self._todo: deque[tuple[Claim, str]] = deque()
+        self._under_way: set[str] = set()
+        self._working = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Steps that were begun and have not been forgotten."""
+        return len(self._under_way)
+
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._under_way
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a step waits for a thread that could be had."""
+        return bool(self._todo) and self._working < self._threads
+
+    def begin(self, claim: Claim, step: str) -> None:
+        """Have a step done; `call_in` sees to it that somebody does."""
+        self._under_way.add(claim.run.id)
+        self._todo.append((claim, step))
+
+    def call_in(self) -> None:
+        """Let threads work: one while steps are quick, else as many as there are steps."""
+        self._let_work(1 if self.quick else self._threads)
+
+    def call_in_another(self) -> None:
+        """Let one more thread work where a step waits for it."""
+        if self.waiting:
+            self._let_work(self._working + 1)
+
+    def _let_work(self, threads: int) -> None:
+        with self._lock:
+            more = max(0, min(threads, self._threads, self._working + len(self._todo)) - self._working)
+            self._working += more
+        for _ in range(more):
+            self._pool.submit(self._work)
+
+    def forget(self, run_id: str) -> None:
+        """A step has ended, and the loop knows."""
+        self._under_way.discard(run_id)
+
+    def drop_waiting(self) -> None:
+        """Begin no step that has not been begun."""
+        while True:
+            try:
+                claim, _ = self._todo.popleft()
+            except IndexError:
+                return
+            self._under_way.discard(claim.run.id)
+
+    def dismiss(self) -> None:
+        """Begin no step any more; those under way are not waited for."""
+        self._todo.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _work(self) -> None:
+        """Do steps until none waits; in a thread."""
+        while True:
+            asking = self._begin_some()
+            while asking:
+                asking = self._go_on(asking)
+            with self._lock:
+                if not self._todo:  # else it came in just now, and nobody else may have been called for it
+                    self._working -= 1
+                    return
+
+    def _begin_some(self) -> list[tuple[_Strand, Intent]]:
+        asking: list[tuple[_Strand, Intent]] = []
+        while self._todo and len(asking) < (_AT_ONCE if self.quick else 1):
+            strand = _Strand(self._do_steps)
+            intent = strand.switch(strand)
+            if intent is not None:
+                asking.append((strand, intent))
+        return asking
+
+    def _go_on(self, asking: Sequence[tuple[_Strand, Intent]]) -> list[tuple[_Strand, Intent]]:
+        """Have intents written down, and go on with their steps."""
+        asked = time.perf_counter()
+        answers = self._record([intent for _, intent in asking])
+        began = time.perf_counter()
+        again = []
+        for (strand, intent), answer in zip(asking, answers, strict=True):
+            now = time.perf_counter()
+            strand.away += now - asked
+            told = answer if now - began < _LONG_SECONDS else GaveWay(intent.claim.run.id)
+            more = strand.throw(told) if isinstance(told, Exception) else strand.switch(told)
+            if more is not None:
+                again.append((strand, more))
+        return again
+
+    def _do_steps(self, strand: _Strand) -> None:
+        while True:
+            try:
+                claim, step = self._todo.popleft()
+            except IndexError:
+                return
+            performed, began, before = None, time.perf_counter(), strand.away
+            try:
+                performed = self._perform(claim, step, _ask)
+            finally:
+                self._tell(claim, performed, time.perf_counter() - began - (strand.away - before))
+            if strand.away:
+                return  # it has answered for its effect: what is left to do is begun afresh
+
+
+def _ask(intent: Intent) -> EffectRecord:
+    """Wait until an intent is written down, and let the thread do other steps meanwhile."""
+    thread = getcurrent().parent
+    if thread is None:  # cannot be: steps are done by strands
+        raise RuntimeError(f"the step of run {intent.claim.run.id} is done by no strand")
+    record: EffectRecord = thread.switch(intent)
+    return record

@@ -1,0 +1,177 @@
+"""Committing what a worker decided and intends: a batch in one transaction (design §4.5).
+
+Each run's row is updated only where it still has its claim's token, its journal's length and its inbox as the claim
+knows them. Almost always all of them have, so the update goes first and asks nothing. Where one is otherwise, nothing
+was written: whose it is now is looked at under the rows' locks, and the others are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from overstap.store.batch import Claim, Committed, Intent, Settlement
+from overstap.store.bulk import BulkInsert, BulkUpdate, among, prefer_keys
+from overstap.store.database import Database, pipelined
+from overstap.store.effects import record_intents, settle_effects
+from overstap.store.notices import record_notices
+from overstap.store.pauses import in_force
+from overstap.store.rows import (
+    CARRIED_COLUMNS,
+    CHANGING_COLUMNS,
+    JOURNAL,
+    JOURNAL_COLUMNS,
+    RUN,
+    SIGNAL,
+    carried_row,
+    changing_row,
+    journal_row,
+    to_signal,
+)
+from overstap.store.tally import tell_tally
+from overstap.workflow.decide import Signal
+
+SCHEDULING = ("due_at", "claimed_by", "claim_until")
+_GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
+_advance = BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD)
+_carry_on = BulkUpdate(RUN, CARRIED_COLUMNS, _GUARD)
+_append = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
+
+
+def commit(
+    database: Database, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime
+) -> Committed:
+    """Commit a batch in one transaction, each part only while its claim's token holds."""
+    # All writers lock runs in one order.
+    settlements = sorted(settlements, key=lambda item: item.claim.run.id)
+    # An effect is written down beside its run, and what a pause parks depends on that pause: those hold the rows first.
+    if not intents and not any(item.parked_by for item in settlements):
+        try:
+            with database.write() as connection:
+                return _write(connection, settlements, now)
+        except _SomeLostError:
+            pass
+    with database.write() as connection:
+        found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
+        valid = [item for item in settlements if found.holds(item.claim)]
+        committed = _write(connection, valid, now)
+        committed.effects = record_intents(connection, [item for item in intents if found.holds(item.claim)], now)
+    committed.lost, committed.overtaken = found.lost, list(found.overtaken.values())
+    return committed
+
+
+class _SomeLostError(Exception):
+    """Not all runs are as their claims know them; nothing may be committed."""
+
+
+def _write(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> Committed:
+    """Write settlements, and all that belongs to them.
+
+    Raises:
+        _SomeLostError: when a run is not as its claim knows it.
+    """
+    result = Committed()
+    if not settlements:
+        return result
+    places = {(item.parked_by.scope.value, item.parked_by.name) for item in settlements if item.parked_by}
+    paused = in_force(connection, places) if places else set()
+    # SQLite writes an index anew for each column that is named, PostgreSQL for each that changes.
+    naming_costs = connection.dialect.name == "sqlite"
+    carried, rows = [], []
+    for item in settlements:
+        run, claim = item.run, item.claim
+        guard = (run.id, claim.token, claim.worker_id, claim.run.seq, claim.inbox)
+        if item.keep:
+            left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
+            result.kept.append(Claim(run, claim.token, claim.inbox, left, claim.until, claim.worker_id))
+            if naming_costs:
+                carried.append((*carried_row(run), *guard))
+                continue
+            # As they are: the claim's end moves with the renewals.
+            scheduling: tuple[Any, ...] = (claim.until, claim.worker_id, claim.until)
+        else:
+            result.released.append(run)
+            by = item.parked_by
+            # Not where the pause was lifted meanwhile: nobody would wake it any more.
+            parked = by is not None and (by.scope.value, by.name) in paused
+            scheduling = (run.deadline_at if parked else run.due_at, None, None)
+        rows.append((*changing_row(run), *scheduling, *guard))
+    with pipelined(connection):
+        prefer_keys(connection)
+        updated = [_carry_on(connection, carried), _advance(connection, rows)]
+        tell_tally(connection, ((item.claim.run, item.run) for item in settlements))
+        _append(connection, [journal_row(entry) for item in settlements for entry in item.entries])
+        record_notices(connection, (notice for item in settlements for notice in item.notices))
+        if settled := [signal_id for item in settlements for signal_id in item.settled]:
+            connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
+        settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
+    if sum(one.rows for one in updated) != len(settlements):
+        raise _SomeLostError
+    return result
+
+
+@dataclass(slots=True)
+class _Found:
+    """What became of claims: `lost` to whom, and `overtaken` by which signal; all others hold."""
+
+    lost: dict[str, str | None] = field(default_factory=dict)
+    overtaken: dict[str, Claim] = field(default_factory=dict)
+
+    def holds(self, claim: Claim) -> bool:
+        return claim.run.id not in self.lost and claim.run.id not in self.overtaken
+
+
+def _look(connection: Connection, given: Iterable[Claim]) -> _Found:
+    """Lock the runs of claims, and see which hold."""
+    claims = {claim.run.id: claim for claim in given}
+    holders = lock_claimed(connection, claims)
+    found = _Found()
+    signals = pending_signals(
+        connection, [run_id for run_id, holder in holders.items() if holder.inbox != claims[run_id].inbox]
+    )
+    for run_id, claim in claims.items():
+        holder = holders.get(run_id, NOBODY)
+        # The seq differs when our own commit went through but its answer was lost: never advance twice.
+        if (holder.token, holder.seq) != (claim.token, claim.run.seq):
+            found.lost[run_id] = holder.worker_id
+        elif holder.inbox != claim.inbox:
+            # What was decided without the signal may be wrong with it.
+            found.overtaken[run_id] = replace(claim, inbox=holder.inbox, signals=signals.get(run_id, []))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a run; a run that nobody holds has no valid token."""
+
+    worker_id: str | None
+    token: int | None
+    inbox: int
+    seq: int
+
+
+NOBODY = Holder(None, None, 0, 0)
+
+
+def lock_claimed(connection: Connection, ids: Iterable[str]) -> dict[str, Holder]:
+    """Lock runs, in one order for all writers, and tell who holds them."""
+    query = select(RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq)
+    query = query.where(among(connection, RUN.c.id, set(ids))).order_by(RUN.c.id).with_for_update()
+    return {
+        row.id: Holder(row.claimed_by, row.claim_token if row.claimed_by else None, row.inbox, row.seq)
+        for row in connection.execute(query)
+    }
+
+
+def pending_signals(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Signal]]:
+    """The pending signals of some runs, in the order they came."""
+    inboxes: dict[str, list[Signal]] = {}
+    if run_ids:
+        query = select(SIGNAL).where(among(connection, SIGNAL.c.run_id, run_ids), SIGNAL.c.settled_at.is_(None))
+        for row in connection.execute(query.order_by(SIGNAL.c.at, SIGNAL.c.id)):
+            inboxes.setdefault(row.run_id, []).append(to_signal(row))
+    return inboxes
