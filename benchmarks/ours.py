@@ -18,6 +18,7 @@ from typing import Any
 
 from children import tell
 from overstap.app.engine import Engine
+from overstap.app.limiting import Gate
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
@@ -210,7 +211,8 @@ def bench(url: str, *, ledger: Path | None = None, lease: float | None = None) -
         read_pauses=PauseBook(database).look,
     )
     fleet = Fleet(database)
-    worker = Worker(engine, fleet, settings, lambda wake: Listener(database, wake, print))
+    gate = Gate(None, (), {}, clock, settings.lease)
+    worker = Worker(engine, fleet, settings, lambda wake: Listener(database, wake, print), gate)
     try:
         yield Bench(worker, engine, claims, fleet)
     finally:

@@ -113,6 +113,10 @@ def test_a_file_given_wins_over_the_file_the_environment_names(file: Path, monke
         ("[filters.night]\nolder_than = 'soon'", "filters.night.older_than: 'soon' is not a duration"),
         ("[filters.night]\nsince = 'soon'", "filters.night.since: 'soon' is not a moment; write it like 2026-03-02"),
         ("[filters]\nnight = 3", "filters.night: expected a valid dictionary or instance of SavedFilter, found 3"),
+        ("[limits.tenants]\nrate = 'fast'", "limits.tenants.rate: write a rate as text, like 10/s, 600/m or 10000/10m"),
+        ("[limits.tenants]\nrate = '0/s'", "limits.tenants.rate: write a rate as text"),
+        ("[limits.providers.x]\nat_once = 0", "limits.providers.x.at_once: expected greater than or equal to 1"),
+        ("[limits.providers.x]\nat_ones = 1", "limits.providers.x.at_ones: no such setting; allowed here: at_once"),
         ("[operators]\nstuck_after = 0", "operators.stuck_after: expected greater than or equal to 1, found 0"),
         ("[worker", "expected a TOML file in UTF-8: "),
     ],
@@ -122,6 +126,22 @@ def test_a_wrong_file_is_refused_with_file_key_and_what_was_expected(file: Path,
     with pytest.raises(BadInput) as refusal:
         load_settings(file)
     assert f"{file}: {said}" == str(refusal.value)[: len(f"{file}: {said}")]
+
+
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        ("10/s", timedelta(milliseconds=100)),
+        ("600/m", timedelta(milliseconds=100)),
+        ("10000/10m", timedelta(milliseconds=60)),
+        ("1 / 1h30m", timedelta(minutes=90)),
+        ("3/s", timedelta(microseconds=333_334)),
+        ("", None),
+    ],
+)
+def test_a_rate_is_the_time_between_two_and_never_too_short(file: Path, text: str, interval: timedelta | None) -> None:
+    file.write_text(f"[limits.providers.x]\nrate = '{text}'\n", encoding="utf-8")
+    assert interval == load_settings(file).limits.providers["x"].rate
 
 
 def test_all_problems_are_told_at_once(file: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from overstap.app.engine import Engine
+from overstap.app.limiting import Gate
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
@@ -102,6 +103,7 @@ class Bench:
             Fleet(self.database),
             self.settings,
             lambda wake: Listener(self.database, wake, lambda _: None),
+            Gate(None, (), {}, SystemClock(), self.settings.lease),
         )
 
     def start(self, engine: Engine | None = None) -> Worker:

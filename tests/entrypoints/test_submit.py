@@ -32,6 +32,7 @@ def ruled(number: str, *row: Any) -> Any:
         ruled("R10", [BAKERY, PLAN, "e3", "--payment", "product_key"], 1, "product key"),
         ruled("R3", [BAKERY, PLAN, "e3", "--as", "stranger@example.org"], 1, "stranger@example.org"),
         ([BAKERY, PLAN, "e3", "--key", " "], 2, "idempotency key"),
+        ([BAKERY, PLAN, "e3", "--as", "anna@example.org", "--priority", "high"], 2, "that is for operators"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused_and_nothing_is_written(
@@ -56,6 +57,7 @@ def test_what_cannot_be_ordered_is_refused_and_nothing_is_written(
         ([BAKERY, PLAN, "e3", "--seats", "abc"], "valid integer"),
         ([BAKERY, PLAN, "e3", "--payment", "gold"], "'card', 'invoice'"),
         ([BAKERY, PLAN, "e3", "--billing", "weekly"], "'monthly', 'annual'"),
+        ([BAKERY, PLAN, "e3", "--priority", "urgent"], "'high', 'normal', 'low'"),
         ([BAKERY, PLAN], "PLAN"),
         ([BAKERY, PLAN, "e3", "--hurry"], "--hurry"),
     ],
@@ -191,3 +193,15 @@ def test_a_signal_that_cannot_be_sent_is_refused_and_nothing_is_written(
 
     assert code == said.code
     assert before == rows()
+
+
+def test_an_operator_gives_an_order_its_priority_once_and_sees_it(cli: Cli, order: tuple[str, ...]) -> None:
+    first = cli(*order, "--key", "once", "--priority", "high", "--json").json
+    again = cli(*order, "--key", "once", "--json").json
+
+    assert ("high", "high", first["id"]) == (first["priority"], again["priority"], again["id"])
+    assert "high" in next(line for line in cli("runs", "show", first["id"]).out.splitlines() if "priority" in line)
+
+
+def test_an_order_has_the_normal_priority_unless_told_otherwise(cli: Cli, order: tuple[str, ...]) -> None:
+    assert "normal" == cli(*order, "--json").json["priority"]

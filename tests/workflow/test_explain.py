@@ -17,6 +17,7 @@ from overstap.workflow.circumstances import Circumstances, Holder
 from overstap.workflow.decide import Signal
 from overstap.workflow.definition import Definition
 from overstap.workflow.explain import QUESTIONS, Explanation, explain
+from overstap.workflow.limits import Cause, Waits
 from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.remedies import ACTS
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
@@ -108,6 +109,7 @@ BUSY = Circumstances(
     signals=tuple(Signal(f"s{at}", at, "ruzie", "ada", NOW) for at in ("cancel", "credit_approved", "domains_ready")),
     unknown_effects=("R1:x:1:y",),
     pauses=tuple(Pause(scope, "iets", "storing", "ada", NOW - HOUR) for scope in Scope),
+    waits=Waits("iets", Cause.PROVIDER, NOW - HOUR, NOW + HOUR),
     acts=(*ACTS, "frobnicate"),
     step_events=STEP_EVENTS,
 )
@@ -129,7 +131,7 @@ def test_the_dutch_answer_has_no_english_left(case: Case) -> None:
         r"\b(the|and|it|its|that|this|by|at|not|to|when|been|after|before|leads|ago|nobody|step|what|nothing|hour)\b",
         re.IGNORECASE,
     )
-    for known in (PLAIN, BUSY):
+    for known in (PLAIN, BUSY, replace(PLAIN, waits=Waits("iets", Cause.TENANT, NOW - HOUR, NOW + HOUR))):
         for sentence in "\n".join(case.told(known, spoken=DUTCH).values()).splitlines():
             words = sentence.partition("overstap ")[0]  # commands are the same in each language
             assert words
@@ -305,6 +307,26 @@ def test_what_is_held_or_paused_is_told_with_who_and_why() -> None:
     assert "An operator holds it back: audit" in answers["why"]
     assert "The provider embedded is paused, by operator:ada since 2 Mar 2026 11:00: they asked us to" in answers["why"]
     assert "a signal and its deadline still count" in answers["wakes"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "why", "wakes"),
+    [
+        (Cause.PROVIDER, "all runs together may ask no more of it now", "when there is a place; it is looked for at"),
+        (Cause.TENANT, "for its tenant no more may be asked of it now", "Its turn at the provider embedded, at"),
+    ],
+)
+def test_a_limit_is_told_with_whose_it_is_and_when_it_is_the_runs_turn(cause: Cause, why: str, wakes: str) -> None:
+    waits = Waits("embedded", cause, NOW - HOUR / 60, NOW + HOUR / 60)
+
+    answers = plan_change("migrating", Status.READY).told(replace(PLAIN, waits=waits, workers_alive=2))
+
+    assert "Since 2 Mar 2026 11:59 it waits for its turn at the provider embedded" in answers["why"]
+    assert why in answers["why"]
+    assert wakes in answers["wakes"]
+    assert "12:01" in answers["wakes"]
+    assert "next free worker" not in answers["wakes"]
+    assert "can take it" not in answers["holder"]
 
 
 def test_each_act_that_is_possible_is_told_with_its_command() -> None:

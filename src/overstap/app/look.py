@@ -13,6 +13,7 @@ from overstap.workflow.circumstances import Holder
 from overstap.workflow.decide import Signal
 from overstap.workflow.difference import Change
 from overstap.workflow.explain import Explanation
+from overstap.workflow.limits import Waits
 from overstap.workflow.run import JournalEntry, Run
 from overstap.workflow.timeline import Timeline
 
@@ -44,6 +45,7 @@ class Look:
         effect_counts: how many effects have each status, over all of them; of the past over those shown.
         signals: those that the entries counted in the timeline settled, and those that wait; the earliest first.
         holder: who holds it.
+        waits: the limit that keeps its step from being started.
         task: what it asks of somebody.
     """
 
@@ -56,6 +58,7 @@ class Look:
     effect_counts: Mapping[str, int]
     signals: list[SentSignal]
     holder: Holder | None = None
+    waits: Waits | None = None
     task: Task | None = None
 
     @property

@@ -14,6 +14,7 @@ from overstap.domain.tasks import ANSWERS
 from overstap.errors import BadInput, NotFound
 from overstap.steps import STEP_EVENTS, TASK_STEPS
 from overstap.store.history import History
+from overstap.store.lines import Lines
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import Runs, StoredRun
 from overstap.workflow.circumstances import Circumstances, Holder
@@ -45,6 +46,7 @@ class Looking:
         self,
         runs: Runs,
         history: History,
+        lines: Lines,
         tasks: Tasks,
         operators: Operators,
         library: Library,
@@ -54,6 +56,7 @@ class Looking:
     ) -> None:
         self._runs = runs
         self._history = history
+        self._lines = lines
         self._tasks = tasks
         self._operators = operators
         self._library = library
@@ -83,6 +86,7 @@ class Looking:
             effect_counts=self._history.effect_counts(run_id),
             signals=_in_order([*_settled(entries), *pending]),
             holder=self._holder(stored, now),
+            waits=self._lines.of(run_id),
             task=self._tasks.of(run),
         )
 
@@ -203,6 +207,7 @@ class Looking:
             signals=tuple(self._runs.pending_signals(run.id)),
             unknown_effects=tuple(self._history.unknown(run.id)),
             pauses=tuple(self._operators.pauses_of(run)),
+            waits=self._lines.of(run.id),
             acts=tuple(self._operators.possible(stored)),
             step_events=_EVENTS,
             answers=ANSWERS,

@@ -26,6 +26,7 @@ from overstap.store.rows import EffectRecord
 from overstap.store.runs import ActiveChange, Runs, StoredRun
 from overstap.workflow.decide import Signal, awaits_sometime, submit
 from overstap.workflow.files import Library
+from overstap.workflow.priority import Priority
 from overstap.workflow.run import JournalEntry
 
 WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
@@ -64,13 +65,20 @@ class Service:
         self._clock = clock
 
     def submit(
-        self, change: PlanChange, *, key: str | None = None, actor: str = "operator", locale: str | None = None
+        self,
+        change: PlanChange,
+        *,
+        key: str | None = None,
+        actor: str = "operator",
+        locale: str | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> tuple[StoredRun, bool]:
         """Order a plan change, the way that its route says.
 
         Args:
             key: the idempotency key: the same key with the same change gives the same run again.
             locale: of a refusal's sentences; None takes the tenant's.
+            priority: of a new run; an operator's to give.
 
         Returns:
             The run, and whether it is new.
@@ -80,20 +88,28 @@ class Service:
             NotEligible: when a rule blocks it; carries all findings.
             ActiveChange: when the tenant has an active change (rules.md J3).
             Conflict: when the key was used for another change.
+            BadInput: when an admin of the tenant gives a priority.
         """
+        if change.acting_upn is not None and priority is not Priority.NORMAL:
+            raise BadInput(
+                f"{change.acting_upn} cannot give an order the priority {priority}: that is for operators, who have "
+                "all tenants in view. Leave the priority out, or order as an operator."
+            )
         key = None if key is None else one_line(key, "The idempotency key")
         known = self._submitted_before(change, key)
         if known is not None:
             return known, False
         try:
-            return self._submit(change, key, actor, locale), True
+            return self._submit(change, key, actor, locale, priority), True
         except (Conflict, NotEligible, NotFound):
             known = self._submitted_before(change, key)  # the same key meanwhile may be why
             if known is None:
                 raise
             return known, False
 
-    def _submit(self, change: PlanChange, key: str | None, actor: str, locale: str | None) -> StoredRun:
+    def _submit(
+        self, change: PlanChange, key: str | None, actor: str, locale: str | None, priority: Priority
+    ) -> StoredRun:
         tenant = self._provider.tenant(change.tenant_id)
         change, order = self._resolve(change, tenant)
         words = language(locale or tenant.locale)
@@ -107,7 +123,7 @@ class Service:
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)
-        self._runs.insert(decision, key)
+        self._runs.insert(decision, key, priority)
         return self._runs.get(run_id)
 
     def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:

@@ -60,7 +60,7 @@ class Verifier:
     """Looks at everything, a page of runs at a time, and changes nothing.
 
     Args:
-        paused: whether anything is paused now: runs may be parked because of it.
+        paused: whether anything is paused or waits for a limit now: runs may be parked because of it.
     """
 
     def __init__(self, audit: Audit, books: BooksAudit, library: Library, paused: Callable[[], bool]) -> None:

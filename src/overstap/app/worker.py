@@ -21,6 +21,7 @@ from overstap import __version__
 from overstap.app.collector import spare_the_collector
 from overstap.app.crew import Crew
 from overstap.app.engine import Engine, Intend, Performed
+from overstap.app.limiting import Begin, Gate
 from overstap.app.mailbox import Answer, Beat, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
@@ -44,16 +45,23 @@ class Worker:
 
     Args:
         listen: given a function to call, answers what calls it whenever runs become due in another process.
+        gate: lets steps be started.
     """
 
     def __init__(
-        self, engine: Engine, fleet: Fleet, settings: WorkerSettings, listen: Callable[[Callable[[], None]], Wakeups]
+        self,
+        engine: Engine,
+        fleet: Fleet,
+        settings: WorkerSettings,
+        listen: Callable[[Callable[[], None]], Wakeups],
+        gate: Gate,
     ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-6:].lower()}"
         self._engine = engine
         self._fleet = fleet
         self._settings = settings
         self._listen = listen
+        self._gate = gate
         self._mailbox = Mailbox()
         self._ticker = Ticker()
         self._crew = Crew(settings.threads, self._perform, self._record, self._ended)
@@ -89,6 +97,7 @@ class Worker:
             DatabaseUnavailable: when the database is away at the start, or still at the end.
         """
         self._fleet.register(self.id, socket.gethostname(), os.getpid(), __version__, self._engine.clock.now())
+        self._gate.open()
         log.info("worker_started", worker=self.id, threads=self._settings.threads, batch=self._settings.batch)
         self._ticker.every(self._settings.tick, "look", self.wake)
         self._ticker.every(self._settings.lease / 3, "renew", lambda: self._mailbox.put(Beat.RENEW))
@@ -109,13 +118,16 @@ class Worker:
         while True:
             if self._look and self._stopping_since is None:
                 self._claim()
-                if until_idle and not self._held and self._settler.patiently(self._engine.idle):
+                if until_idle and not self._held and self._settler.patiently(self._idle):
                     return
             beats, ended, intents = self._take()
             self._on(beats)
             self._take_in(ended, intents)
             if self._stopping_since is not None and self._wind_down():
                 return
+
+    def _idle(self) -> bool:
+        return self._engine.idle() and not self._gate.anyone_waits()
 
     def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
@@ -187,17 +199,29 @@ class Worker:
 
     def _go_on(self, claims: list[Claim]) -> None:
         """Start the next step of claims; commit at once what follows without a step."""
+        begins: list[Begin] = []
         stepless, now = [], self._engine.clock.now()
         for claim in claims:
             if claim.run.id in self._crew:
                 continue  # claimed anew while its step was under way: its end goes on with the new claim
             action = self._engine.action(claim, now)
             if isinstance(action, Perform):
-                self._crew.begin(claim, action.step)
+                begins.append((claim, action.step))
             else:
                 stepless.append(Work(claim))
+        for claim, step in self._admitted(begins, [work.claim for work in stepless]):
+            self._crew.begin(claim, step)
         self._crew.call_in()
         self._settle(stepless, [])
+
+    def _admitted(self, begins: list[Begin], others: list[Claim]) -> list[Begin]:
+        """Those whose step may be started now; the others are let go until theirs may."""
+        may, admission = self._settler.patiently(lambda: self._gate.admit(begins, others))
+        self._forget(admission.lost)
+        for run_id in admission.waiting:
+            self._held.pop(run_id, None)
+            self._look = True  # there is room again
+        return may
 
     def _perform(self, claim: Claim, step: str, intend: Intend) -> Performed | None:
         """Do a step; runs in the crew's threads."""
@@ -233,7 +257,8 @@ class Worker:
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
         self._crew.quick = self._reach.quick
-        self._settle(work, intents)
+        with self._gate.ending(item.claim.run.id for item in ended):
+            self._settle(work, intents)
         if self._stopping_since is None:
             self._go_on(again)
 
@@ -271,6 +296,7 @@ class Worker:
         with self._database_may_be_away():
             self._fleet.heartbeat(self.id, self._engine.clock.now(), *self._pace.told(time.monotonic()))
             self._engine.claims.fold()
+            self._gate.sweep()
 
     @contextmanager
     def _database_may_be_away(self) -> Iterator[None]:

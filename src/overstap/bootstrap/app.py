@@ -18,6 +18,7 @@ from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
+from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
@@ -51,6 +52,8 @@ from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
+from overstap.store.limits import LimitBook
+from overstap.store.lines import Lines
 from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
@@ -90,6 +93,7 @@ class App:
         self.clock = clock or self.fleet.clock()
         self.runs = Runs(database)
         self.pauses = PauseBook(database)
+        self.lines = Lines(database)
         self.notices = Notices(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
@@ -144,6 +148,7 @@ class App:
         self.looking = Looking(
             self.runs,
             History(database),
+            self.lines,
             self.tasks,
             self.operators,
             self.library,
@@ -153,10 +158,14 @@ class App:
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
 
+    @property
+    def _versions(self) -> list[tuple[str, int]]:
+        return [(each.name, each.version) for each in self.library.all()]
+
     @cached_property
     def engine(self) -> Engine:
         """What advances the runs of this database."""
-        claims = Claims(self.database, [(each.name, each.version) for each in self.library.all()])
+        claims = Claims(self.database, self._versions)
         return Engine(
             self.library,
             self.steps,
@@ -168,6 +177,17 @@ class App:
             read_pauses=self.pauses.look,
             stuck_after=self.settings.operators.stuck_after,
         )
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What lets steps be started, by the limits of the settings.
+
+        Raises:
+            BadInput: when a limit is for a provider that no step reaches.
+        """
+        limits, tenants, limited = limits_of(self.settings.limits, self.steps, self.clock)
+        book = LimitBook(self.database, self._versions, limits, tenants)
+        return Gate(book, limited, self.steps, self.clock, 10 * self.settings.worker.lease)
 
     @cached_property
     def teller(self) -> Teller:
@@ -205,6 +225,7 @@ class App:
             self.fleet,
             settings or self.settings.worker,
             lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
+            self.gate,
         )
 
     @property
@@ -215,7 +236,7 @@ class App:
     def verify(self) -> VerifyReport:
         """Check every truth of rules.md §J over the whole database."""
         audit, books = Audit(self.database), BooksAudit(self.database)
-        return Verifier(audit, books, self.library, self.pauses.may_park).verify()
+        return Verifier(audit, books, self.library, lambda: self.pauses.may_park() or self.lines.anyone()).verify()
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

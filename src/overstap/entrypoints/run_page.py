@@ -14,6 +14,7 @@ from overstap.app.look import Look, SentSignal
 from overstap.clock import format_duration
 from overstap.entrypoints import words
 from overstap.workflow.circumstances import Holder
+from overstap.workflow.limits import Cause
 from overstap.workflow.run import Kind
 from overstap.workflow.spells import Waited, Why
 from overstap.workflow.timeline import Timeline
@@ -68,6 +69,10 @@ def _header(look: Look) -> Table:
     since = f" ({run.status}) since {words.when(here.entered)}, {words.span(max(now - here.entered, timedelta()))}"
     table.add_row("state", words.state(run.state) + since)
     table.add_row("waits for" if run.ended_at is None else "ended", words.waits_for(run, now, look.task))
+    if look.waits is not None:
+        whose = "of its tenant" if look.waits.cause is Cause.TENANT else "of all runs"
+        since = f"since {words.when(look.waits.since)}, looked at again by {words.when(look.waits.until)}"
+        table.add_row("limit", f"{whose} at the provider {look.waits.provider}, {since}")
     if look.task is not None:
         table.add_row("task", look.task.id)
     if run.total:
@@ -76,6 +81,7 @@ def _header(look: Look) -> Table:
         table.add_row("deadline", words.deadline(run.deadline_at, now))
     if run.ended_at is None:
         table.add_row("held by", _held(look))
+        table.add_row("priority", str(look.stored.priority))
     if run.error:
         table.add_row("error", run.error)
     for finding in words.findings(run):

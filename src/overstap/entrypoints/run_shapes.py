@@ -16,6 +16,7 @@ from overstap.store.rows import EffectRecord
 from overstap.workflow.circumstances import Holder
 from overstap.workflow.difference import ABSENT, Change
 from overstap.workflow.explain import QUESTIONS
+from overstap.workflow.limits import Waits
 from overstap.workflow.run import JournalEntry
 from overstap.workflow.spells import Attempts, Spell, Visit, Waited
 from overstap.workflow.timeline import Timeline
@@ -29,6 +30,7 @@ def run_whole(look: Look) -> Json:
         "findings": [finding.to_dict(words.ENGLISH) for finding in words.findings(look.run)],
         "at": moment(look.at),
         "held_by": look.holder and _holder(look.holder),
+        "waits_for_limit": look.waits and _waits(look.waits),
         "task_id": look.task and look.task.id,
         "journal": [entry(one) for one in look.journal],
         "timeline": _timeline(look.timeline),
@@ -102,6 +104,15 @@ def _holder(holder: Holder) -> Json:
         "seen_at": moment(holder.seen_at),
         "stopped_at": moment(holder.stopped_at),
         "alive": holder.alive,
+    }
+
+
+def _waits(given: Waits) -> Json:
+    return {
+        "provider": given.provider,
+        "cause": str(given.cause),
+        "since": moment(given.since),
+        "until": moment(given.until),
     }
 
 

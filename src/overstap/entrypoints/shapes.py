@@ -47,6 +47,7 @@ def run_summary(stored: StoredRun) -> Json:
         "wake_at": moment(run.wake_at),
         "deadline_at": moment(run.deadline_at),
         "claimed_by": stored.claimed_by,
+        "priority": str(stored.priority),
         "held": run.held,
         "progress": {"done": run.done, "total": run.total},
         "created_at": moment(run.created_at),

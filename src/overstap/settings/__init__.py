@@ -1,5 +1,6 @@
 """What can be set, and where it is read: command line, then environment, then the file, then the default."""
 
+from overstap.settings.limits import LimitSettings, ProviderLimit, TenantLimit
 from overstap.settings.load import load_settings
 from overstap.settings.model import (
     CreditAnswers,
@@ -21,13 +22,16 @@ __all__ = [
     "CreditAnswers",
     "EmbeddedSettings",
     "Fault",
+    "LimitSettings",
     "LogSettings",
     "NotificationSettings",
     "OperatorSettings",
+    "ProviderLimit",
     "ReplaySettings",
     "RulesSettings",
     "SavedFilter",
     "Settings",
+    "TenantLimit",
     "TenantOverride",
     "WorkerSettings",
     "data_path",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration
-from overstap.settings.kinds import Duration, Moment, PositiveDuration, Several, ShippedPath, Urls, Zone
+from overstap.settings.kinds import Duration, Moment, PositiveDuration, Section, Several, ShippedPath, Urls, Zone
+from overstap.settings.limits import LimitSettings
 
 _PACKAGE = Path(__file__).parents[1]
 _SHIPPED = {
@@ -36,13 +37,10 @@ TOGETHER: Literal["together"] = "together"
 CreditAnswers = Literal["limit", "never"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """How a worker claims and works (design §4); all durations are machine time."""
 
+    processes: int = Field(default=1, ge=1)
     batch: int = Field(default=500, ge=1)
     threads: int = Field(default=8, ge=1)
     lease: PositiveDuration = timedelta(seconds=60)
@@ -67,7 +65,7 @@ class WorkerSettings(_Section):
         return self
 
 
-class RulesSettings(_Section):
+class RulesSettings(Section):
     """What the rules leave to be set (rules.md R2, R11, R15, R19, R33).
 
     Attributes:
@@ -86,7 +84,7 @@ class RulesSettings(_Section):
         return int(self.credit_threshold * 100)
 
 
-class ReplaySettings(_Section):
+class ReplaySettings(Section):
     """How replays are planned, approved and rehearsed (design §5)."""
 
     valid_for: PositiveDuration = timedelta(hours=1)
@@ -100,13 +98,13 @@ class ReplaySettings(_Section):
         return int(self.approve_amount * 100)
 
 
-class TaskSettings(_Section):
+class TaskSettings(Section):
     """How people are asked to do what the manual way needs of them."""
 
     remind_after: PositiveDuration = timedelta(days=7)
 
 
-class Fault(_Section):
+class Fault(Section):
     """Something that goes wrong at the embedded provider, for demos and tests.
 
     Attributes:
@@ -135,7 +133,7 @@ class Fault(_Section):
         return self
 
 
-class TenantOverride(_Section):
+class TenantOverride(Section):
     """What is otherwise for one tenant of the embedded provider; None leaves it as it is for all."""
 
     move_time: Duration | None = None
@@ -143,7 +141,7 @@ class TenantOverride(_Section):
     credit_answers: CreditAnswers | None = None
 
 
-class EmbeddedSettings(_Section):
+class EmbeddedSettings(Section):
     """How the embedded provider behaves; its durations are clock time."""
 
     move_chunk: int = Field(default=25, ge=1)
@@ -160,7 +158,7 @@ class EmbeddedSettings(_Section):
         return self.model_copy(update=override.model_dump(exclude_none=True)) if override else self
 
 
-class OperatorSettings(_Section):
+class OperatorSettings(Section):
     """What operators are shown and told.
 
     Attributes:
@@ -170,7 +168,7 @@ class OperatorSettings(_Section):
     stuck_after: int = Field(default=5, ge=1)
 
 
-class SavedFilter(_Section):
+class SavedFilter(Section):
     """A filter of runs under a name; each field as in `domain.run_filter.RunFilter`, None leaves it open."""
 
     state: Several | None = None
@@ -189,7 +187,7 @@ class SavedFilter(_Section):
     until: Moment | None = None
 
 
-class NotificationSettings(_Section):
+class NotificationSettings(Section):
     """Who is told of what needs an operator, and how often; durations are machine time.
 
     Attributes:
@@ -210,7 +208,7 @@ class NotificationSettings(_Section):
         return ZoneInfo(self.timezone)
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """What is logged, and how it looks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -234,6 +232,7 @@ class Settings(BaseSettings):
     catalog_file: ShippedPath = None
     demo_dir: ShippedPath = None
     worker: WorkerSettings = WorkerSettings()
+    limits: LimitSettings = LimitSettings()
     rules: RulesSettings = RulesSettings()
     tasks: TaskSettings = TaskSettings()
     replay: ReplaySettings = ReplaySettings()

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_, update
+from sqlalchemy import Row, bindparam, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, prefer_keys
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
-from overstap.store.database import Database
+from overstap.store.database import Database, UtcDateTime
+from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, to_run
 from overstap.store.tally import fold_tally
+from overstap.workflow.priority import Priority
 
 _reschedule = BulkUpdate(RUN, SCHEDULING, ("id",))
 
@@ -30,28 +34,38 @@ class Claims:
 
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
-        # Runs of a version this process does not have are left to those that have it.
-        self._due = tuple_(RUN.c.workflow, RUN.c.version).in_(sorted(workflows)) & RUN.c.due_at.is_not(None)
+        self._queue = DueQueue(workflows)
+        self._take = {priority: self._taking(priority) for priority in Priority}
+
+    def _taking(self, priority: Priority) -> ReturningUpdate[Any]:
+        until = bindparam("b_until", type_=UtcDateTime())
+        take = update(RUN).values(
+            claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
+        )
+        due = self._queue.next(priority)
+        if self._database.dialect == "postgresql":
+            # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+            chosen = due.with_for_update(skip_locked=True).cte("chosen")
+            take = take.where(RUN.c.id == chosen.c.id)
+        else:
+            take = take.where(RUN.c.id.in_(due))
+        return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
-        """Take up to `limit` due runs that nobody holds, or whose claim has run out; the longest due first."""
-        due = select(RUN.c.id).where(self._due, RUN.c.due_at <= now).order_by(RUN.c.due_at).limit(limit)
+        """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
         if self._database.dialect == "sqlite":  # a writer shuts out all others there, so it comes only with a reason
             with self._database.read() as connection:
-                if connection.execute(due.limit(1)).first() is None:
+                if not self._queue.shares(connection, 1, now):
                     return []
         with self._database.write() as connection:
+            shares = self._queue.shares(connection, limit, now)
+            if not shares:
+                return []
             prefer_keys(connection)
-            take = update(RUN).values(
-                claimed_by=worker_id, claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
-            )
-            if self._database.dialect == "postgresql":
-                # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
-                chosen = due.with_for_update(skip_locked=True).cte("chosen")
-                take = take.where(RUN.c.id == chosen.c.id)
-            else:
-                take = take.where(RUN.c.id.in_(due))
-            rows = connection.execute(take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)).all()
+            rows: list[Row[Any]] = []
+            about = {"b_now": now, "b_worker": worker_id, "b_until": until}
+            for priority, count in shares.items():
+                rows += connection.execute(self._take[priority], {**about, "b_count": count})
             # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
             inboxes = pending_signals(connection, [row.id for row in rows if row.inbox])
             return [
@@ -99,9 +113,8 @@ class Claims:
 
     def next_due(self, after: datetime) -> datetime | None:
         """When the next run is due, or the next claim runs out, after a moment; None when nothing will by itself."""
-        first = select(RUN.c.due_at).where(self._due, RUN.c.due_at > after).order_by(RUN.c.due_at).limit(1)
         with self._database.read() as connection:
-            return connection.execute(first).scalar()
+            return self._queue.next_due(connection, after)
 
     def idle(self, now: datetime, longest_claim: datetime) -> bool:
         """Whether nothing is due and nobody holds anything.
@@ -109,10 +122,5 @@ class Claims:
         Args:
             longest_claim: no claim made so far can end later than this.
         """
-        busy = (
-            select(literal(1))
-            .where(self._due, RUN.c.due_at <= longest_claim, (RUN.c.due_at <= now) | RUN.c.claimed_by.is_not(None))
-            .limit(1)
-        )
         with self._database.read() as connection:
-            return connection.execute(busy).first() is None
+            return connection.execute(self._queue.busy(now, longest_claim)).first() is None

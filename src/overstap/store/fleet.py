@@ -12,8 +12,8 @@ from sqlalchemy import Select, Table, func, insert, select, update
 from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.errors import BadInput, Refused
 from overstap.store.database import Database, upserting
+from overstap.store.fleet_tables import ClockRow, WorkflowRow
 from overstap.store.rows import RUN, WORKER
-from overstap.store.tables import ClockRow, WorkflowRow
 
 CLOCK: Table = ClockRow.__table__  # type: ignore[attr-defined]
 WORKFLOW: Table = WorkflowRow.__table__  # type: ignore[attr-defined]

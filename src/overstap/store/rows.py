@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, Table
 
 from overstap.domain.locks import ActiveRun
-from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow, WorkerRow
+from overstap.store.fleet_tables import WorkerRow
+from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow
 from overstap.workflow.chain import entry_record
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status

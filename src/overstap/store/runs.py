@@ -34,6 +34,7 @@ from overstap.store.rows import (
 from overstap.store.tally import tell_tally
 from overstap.store.wakeup import notify
 from overstap.workflow.decide import Decision, Signal
+from overstap.workflow.priority import Priority
 from overstap.workflow.run import JournalEntry, Run
 
 
@@ -49,6 +50,7 @@ class StoredRun:
     claim_token: int
     claim_until: datetime | None
     idempotency_key: str | None
+    priority: Priority = Priority.NORMAL
 
 
 class ActiveChange(Conflict):
@@ -84,6 +86,7 @@ STORED = [
     RUN.c.claim_token,
     RUN.c.claim_until,
     RUN.c.idempotency_key,
+    RUN.c.priority,
 ]
 
 
@@ -98,6 +101,7 @@ def to_stored(row: Row[Any]) -> StoredRun:
         claim_token=row.claim_token,
         claim_until=row.claim_until,
         idempotency_key=row.idempotency_key,
+        priority=Priority.of(row.priority),
     )
 
 
@@ -107,7 +111,7 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, decision: Decision, key: str | None) -> None:
+    def insert(self, decision: Decision, key: str | None, priority: Priority = Priority.NORMAL) -> None:
         """Write a new run and its first journal entry.
 
         Raises:
@@ -122,6 +126,7 @@ class Runs:
             "idempotency_key": key,
             "claim_token": 0,
             "inbox": 0,
+            "priority": priority.rank,
         }
         while True:
             try:

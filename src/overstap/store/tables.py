@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Computed, Float, Index, Integer, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Computed, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -47,7 +47,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("run_one_active_per_tenant", "tenant_id", unique=True,
               sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
-        Index("run_due", "due_at",
+        Index("run_due", "priority", "due_at",
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
         Index("run_of_tenant", "tenant_id", "id"),
         # With what search looks at besides the order, so that it needs no row to leave a run out.
@@ -97,6 +97,7 @@ class RunRow(SQLModel, table=True):
     claim_token: int = Field(default=0, sa_type=BigInteger)
     claim_until: datetime | None = moment(nullable=True)
     inbox: int = Field(default=0)
+    priority: int = Field(default=2, sa_column=Column(SmallInteger, nullable=False, server_default="2"))
 
     rest_state: str | None = at_rest("state", Text)
     rest_status: str | None = at_rest("status", Text)
@@ -236,22 +237,6 @@ class ReplayItemRow(SQLModel, table=True):
     done_at: datetime | None = moment(nullable=True)
 
 
-class WorkerRow(SQLModel, table=True):
-    """One worker process that runs or ran."""
-
-    __tablename__ = "worker"
-
-    id: str = Field(sa_type=Text, primary_key=True)
-    host: str = Field(sa_type=Text)
-    pid: int
-    version: str = Field(sa_type=Text)
-    started_at: datetime = moment()
-    heartbeat_at: datetime = moment()
-    stopped_at: datetime | None = moment(nullable=True)
-    steps: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
-    rate: float = Field(default=0.0, sa_column=Column(Float, nullable=False, server_default="0"))
-
-
 class TallyRow(SQLModel, table=True):
     """How many runs came to a bucket, less those that left it; the sum of its rows is how many there are."""
 
@@ -268,17 +253,6 @@ class TallyRow(SQLModel, table=True):
     delta: int
 
 
-class WorkflowRow(SQLModel, table=True):
-    """The digest that each workflow version had when it was first used here: it never changes afterwards."""
-
-    __tablename__ = "workflow"
-
-    name: str = Field(sa_type=Text, primary_key=True)
-    version: int = Field(primary_key=True)
-    digest: str = Field(sa_type=Text)
-    first_used_at: datetime = moment()
-
-
 class PauseRow(SQLModel, table=True):
     """What workers start no steps of, until it is resumed."""
 
@@ -290,14 +264,3 @@ class PauseRow(SQLModel, table=True):
     actor: str = Field(sa_type=Text)
     since: datetime = moment()
     lifted_at: datetime | None = moment(nullable=True)
-
-
-class ClockRow(SQLModel, table=True):
-    """The scaled clock that this database lives by; no row means real time."""
-
-    __tablename__ = "clock"
-
-    id: int = Field(default=1, primary_key=True)
-    speed: float
-    machine_anchor: datetime = moment()
-    clock_anchor: datetime = moment()

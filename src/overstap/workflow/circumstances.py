@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from overstap.workflow.decide import Signal
+from overstap.workflow.limits import Waits
 from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry
 
@@ -41,6 +42,7 @@ class Circumstances:
         signals: the pending ones, in the order they came.
         unknown_effects: idempotency keys of calls of which nobody knows whether they were done.
         pauses: those that concern it.
+        waits: the limit that keeps its step from being started, None when none does.
         acts: names of what an operator may do to it now, such as `hold` or `retry`.
         step_events: registered step -> the events that it may send.
         answers: signals that come by a task alone, and that nobody can send otherwise.
@@ -53,6 +55,7 @@ class Circumstances:
     signals: tuple[Signal, ...] = ()
     unknown_effects: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    waits: Waits | None = None
     acts: tuple[str, ...] = ()
     step_events: Mapping[str, frozenset[str]] = field(default_factory=dict)
     answers: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ from overstap.language import Message, Sentence, lazy_gettext, lazy_ngettext
 from overstap.workflow.circumstances import Circumstances
 from overstap.workflow.coming import comes_next
 from overstap.workflow.definition import Definition
+from overstap.workflow.limits import Cause
 from overstap.workflow.pauses import Pause
 from overstap.workflow.remedies import can_do
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
@@ -90,6 +91,8 @@ def _why(spec: StateSpec, run: Run, known: Circumstances, now: datetime) -> Iter
     if run.held is not None:
         yield say(lazy_gettext("An operator holds it back: {reason}"), reason=run.held)
     yield from (_paused(pause) for pause in known.pauses)
+    if known.waits is not None:
+        yield say(_LIMITED[known.waits.cause], since=known.waits.since, provider=known.waits.provider)
     if known.unknown_effects:
         yield say(
             lazy_ngettext(
@@ -202,6 +205,14 @@ def _doing(spec: StateSpec, run: Run, now: datetime) -> Sentence:
     return say(lazy_gettext("Step {step} ({number} of {of}) is to be done."), **about)
 
 
+_LIMITED = {
+    Cause.PROVIDER: lazy_gettext(
+        "Since {since} it waits for its turn at the provider {provider}: all runs together may ask no more of it now."
+    ),
+    Cause.TENANT: lazy_gettext(
+        "Since {since} it waits for its turn at the provider {provider}: for its tenant no more may be asked of it now."
+    ),
+}
 _PAUSED = {
     "everything": lazy_gettext("Everything is paused, by {actor} since {since}: {reason}"),
     "workflow": lazy_gettext("The workflow {name} is paused, by {actor} since {since}: {reason}"),
@@ -225,7 +236,7 @@ def _holder(run: Run, known: Circumstances, now: datetime) -> Iterator[Sentence]
             yield say(lazy_gettext("Nobody: it has ended."))
             return
         yield say(lazy_gettext("Nobody holds it."))
-        if run.due_at is not None and run.due_at <= now and known.workers_alive:
+        if run.due_at is not None and run.due_at <= now and known.workers_alive and known.waits is None:
             yield say(
                 lazy_ngettext(
                     "{count} worker is running here and can take it.",

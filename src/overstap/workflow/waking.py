@@ -9,6 +9,7 @@ from overstap.language import Sentence, lazy_gettext
 from overstap.workflow.circumstances import Circumstances
 from overstap.workflow.decide import Signal, awaits_sometime
 from overstap.workflow.definition import Definition
+from overstap.workflow.limits import Cause
 from overstap.workflow.run import Run, Status
 from overstap.workflow.spec import StateSpec
 
@@ -84,6 +85,14 @@ def _timer(run: Run, known: Circumstances, now: datetime) -> Iterator[Sentence]:
         }
         usual = lazy_gettext("Its timer, at {at}, in {time}.")
         yield say(again.get(run.status, usual), at=run.wake_at, time=left)
+    elif known.waits is not None:
+        turn = {
+            Cause.PROVIDER: lazy_gettext(
+                "Its turn at the provider {provider}, when there is a place; it is looked for at {at} at the latest."
+            ),
+            Cause.TENANT: lazy_gettext("Its turn at the provider {provider}, at {at}."),
+        }
+        yield say(turn[known.waits.cause], provider=known.waits.provider, at=known.waits.until)
     elif known.holder is not None and known.holder.until > now:
         yield say(lazy_gettext("It is awake: its turn came {time} ago, and a worker has taken it."), time=-left)
     elif known.workers_alive == 0:

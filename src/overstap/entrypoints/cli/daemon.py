@@ -13,13 +13,11 @@ from typing import Annotated, Any, Self
 import typer
 
 from overstap.app.worker import Worker
-from overstap.bootstrap import App
+from overstap.bootstrap import App, refuse_processes
 from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
-
-_INTERRUPTED = 130
-
+from overstap.entrypoints.cli.processes import INTERRUPTED, Supervisor
 
 UntilIdleFlag = Annotated[
     bool, typer.Option("--until-idle", help="End when nothing is due and nothing is held; parked runs may be left.")
@@ -30,6 +28,9 @@ GraceOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps that may be done at once.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs that may be held at once.")]
+ProcessesOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Worker processes under this one; more than one on PostgreSQL.")
+]
 
 
 class StopSwitch:
@@ -58,12 +59,16 @@ class StopSwitch:
         if self._asked:
             worker.stop()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            os._exit(_INTERRUPTED)
+    def ask(self) -> None:
+        """Have the worker stop in order; from any thread, and however often."""
         self._asked = True
         if self._worker is not None:
             self._worker.stop()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            os._exit(INTERRUPTED)
+        self.ask()
 
 
 def worker(
@@ -72,11 +77,18 @@ def worker(
     grace: GraceOption = None,
     threads: ThreadsOption = None,
     batch: BatchOption = None,
+    processes: ProcessesOption = None,
 ) -> None:
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
-    _set(face, grace=grace, threads=threads, batch=batch)
+    _set(face, grace=grace, threads=threads, batch=batch, processes=processes)
+    settings = face.settings
+    if settings.worker.processes > 1:
+        refuse_processes(settings)
+        with face.app(create=True):
+            pass  # what is wrong with the database or the settings is said once, not by each process
+        raise typer.Exit(Supervisor(settings, until_idle=until_idle).run())
     with StopSwitch() as switch, face.app(create=True) as app:
-        _work(app, switch, until_idle=until_idle)
+        work(app, switch, until_idle=until_idle)
 
 
 def up(
@@ -105,7 +117,7 @@ def up(
             hour = format_duration(app.clock.shrink(timedelta(hours=1)))
             face.tell(f"Rehearsal: time runs {pace:g} times as fast; an hour passes in {hour}.")
         sys.stdout.flush()
-        _work(app, switch, until_idle=until_idle)
+        work(app, switch, until_idle=until_idle)
 
 
 def _set(face: Face, **given: object) -> None:
@@ -113,7 +125,8 @@ def _set(face: Face, **given: object) -> None:
     face.override(worker={name: value for name, value in given.items() if value is not None})
 
 
-def _work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
+def work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
+    """Be a worker, and tell operators meanwhile, until the switch or `until_idle` ends it."""
     made = app.worker()
     switch.guard(made)
     with app.telling():

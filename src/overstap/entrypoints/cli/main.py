@@ -9,7 +9,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -137,8 +137,17 @@ def _readable(arguments: Sequence[str], *, as_json: bool) -> bool:
 
 
 def _invoke(arguments: Sequence[str], *, as_json: bool) -> int:
+    return in_words(lambda: app(args=list(arguments), prog_name="overstap", standalone_mode=False), as_json=as_json)
+
+
+def in_words(call: Callable[[], object], *, as_json: bool = False) -> int:
+    """Do something, and say in a sentence what it raised.
+
+    Returns:
+        The exit code: what the call answers, 0 where that is no number.
+    """
     try:
-        code = app(args=list(arguments), prog_name="overstap", standalone_mode=False)
+        code = call()
     except OverstapError as error:
         _report(error, as_json=as_json)
         return error.exit_code

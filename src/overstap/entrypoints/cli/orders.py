@@ -28,6 +28,7 @@ from overstap.entrypoints.cli.face import (
     run_id,
     whole,
 )
+from overstap.workflow.priority import Priority
 
 
 def actor_of(acting_upn: str | None) -> str:
@@ -70,6 +71,9 @@ def submit(
     acknowledged: Annotated[
         bool, typer.Option("--acknowledge", help="You know that there is no way back from another family.")
     ] = False,
+    priority: Annotated[
+        Priority, typer.Option(help="Its place among other due runs: ten minutes ahead, or behind.")
+    ] = Priority.NORMAL,
     locale: LocaleOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -87,7 +91,9 @@ def submit(
             acknowledged=acknowledged,
         )
         try:
-            stored, is_new = app.service.submit(change, key=key, actor=actor_of(acting_upn), locale=locale)
+            stored, is_new = app.service.submit(
+                change, key=key, actor=actor_of(acting_upn), locale=locale, priority=priority
+            )
         except NotEligible as error:
             if "acknowledgement_missing" in {finding.code for finding in error.findings}:
                 error.add_note("`overstap submit --acknowledge …` acknowledges it.")

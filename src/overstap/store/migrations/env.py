@@ -5,7 +5,13 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from overstap.store import embedded_tables, notice_tables, tables  # noqa: F401 - their tables register themselves
+from overstap.store import (  # noqa: F401 - their tables register themselves
+    embedded_tables,
+    fleet_tables,
+    limit_tables,
+    notice_tables,
+    tables,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
