@@ -158,9 +158,11 @@ class Engine:
         self._pauses = self._read_pauses()
 
     def claim(self, worker_id: str, limit: int) -> list[Claim]:
-        """Take up to `limit` due runs."""
+        """Learn what is paused, and take up to `limit` due runs."""
         self.look_at_pauses()
         now = self.clock.now()
+        if limit <= 0:
+            return []
         return self.claims.claim(worker_id, limit, now, self._lease_from(now))
 
     def action(self, claim: Claim, now: datetime) -> Action | None:
@@ -267,6 +269,12 @@ class Engine:
     def renew(self, claims: Sequence[Claim]) -> dict[str, str | None]:
         """Move the end of claims; answers the lost ones with their new holders."""
         return self.claims.renew(claims, self._lease_from(self.clock.now()))
+
+    def due_in(self) -> timedelta | None:
+        """How long it takes in machine time until the next run is due, or the next claim runs out; None for never."""
+        now = self.clock.now()
+        due = self.claims.next_due(now)
+        return None if due is None else self.clock.shrink(due - now)
 
     def idle(self) -> bool:
         """Whether nothing is due and nobody holds anything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -64,6 +65,9 @@ class IntentsAsked:
         self.answers.set_result([answer(intent) for intent in self.intents])
 
 
+CameIn = tuple[set[Beat], list[StepEnded], list[IntentsAsked]]
+
+
 class Mailbox:
     """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
 
@@ -89,7 +93,17 @@ class Mailbox:
                 if gone() and not asked.answers.done():
                     return [ClaimLost(intent.claim.run.id) for intent in intents]
 
-    def take(self, timeout: float | None) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
+    def take_more(self, came_in: CameIn, seconds: float, steps: Callable[[], int]) -> None:
+        """Add what comes in within so many seconds, or until so many steps have ended."""
+        beats, ended, intents = came_in
+        limit = time.monotonic() + seconds
+        while len(ended) < steps() and (left := limit - time.monotonic()) > 0:
+            more_beats, more_ended, more_intents = self.take(left)
+            beats |= more_beats
+            ended += more_ended
+            intents += more_intents
+
+    def take(self, timeout: float | None) -> CameIn:
         """Wait for something to come in, then take all there is.
 
         Args:

@@ -10,7 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -20,16 +20,16 @@ from ulid import ULID
 from overstap import __version__
 from overstap.app.collector import spare_the_collector
 from overstap.app.crew import Crew
-from overstap.app.engine import Engine, Intend, Performed
+from overstap.app.engine import Engine
 from overstap.app.limiting import Begin, Gate
-from overstap.app.mailbox import Answer, Beat, IntentsAsked, Mailbox, StepEnded, Wakeups
+from overstap.app.mailbox import Beat, CameIn, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import Reach
 from overstap.app.settling import Settler, Work
+from overstap.app.stepping import Stepping
 from overstap.app.ticker import Ticker
-from overstap.errors import ClaimLost
 from overstap.settings import WorkerSettings
-from overstap.store.batch import Claim, GaveWay, Intent, Overtaken
+from overstap.store.batch import Claim
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.workflow.decide import Perform
@@ -64,7 +64,8 @@ class Worker:
         self._gate = gate
         self._mailbox = Mailbox()
         self._ticker = Ticker()
-        self._crew = Crew(settings.threads, self._perform, self._record, self._ended)
+        steps = Stepping(engine, self._mailbox, self.id, lambda: self._closed)
+        self._crew = Crew(settings.threads, steps.perform, steps.record, steps.ended)
         self._held: dict[str, Claim] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
@@ -118,7 +119,8 @@ class Worker:
         while True:
             if self._look and self._stopping_since is None:
                 self._claim()
-                if until_idle and not self._held and self._settler.patiently(self._idle):
+                idle = until_idle and not self._held and self._settler.patiently(self._engine.idle)
+                if idle and not self._gate.anyone_waits():
                     return
             beats, ended, intents = self._take()
             self._on(beats)
@@ -126,30 +128,21 @@ class Worker:
             if self._stopping_since is not None and self._wind_down():
                 return
 
-    def _idle(self) -> bool:
-        return self._engine.idle() and not self._gate.anyone_waits()
-
-    def _take(self) -> tuple[set[Beat], list[StepEnded], list[IntentsAsked]]:
+    def _take(self) -> CameIn:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        came_in = self._mailbox.take(
-            self._patience() if self._next_due_known else min(_GATHER_SECONDS, self._patience())
-        )
+        patience = self._patience()
+        came_in = self._mailbox.take(patience if self._next_due_known else min(_GATHER_SECONDS, patience))
         if not any(came_in) and not self._next_due_known:
             # Not before there is time for it: what is under way comes first.
             self._next_due_known = True
             self._wake_when_due()
             came_in = self._mailbox.take(self._patience())
-        beats, ended, intents = came_in
         if not any(came_in) and not self._crew.waiting:
-            beats = {Beat.LOOK}
-        limit = time.monotonic() + _GATHER_SECONDS
-        while self._reach.quick and len(ended) < len(self._crew) and (left := limit - time.monotonic()) > 0:
-            more_beats, more_ended, more_intents = self._mailbox.take(left)
-            beats |= more_beats
-            ended += more_ended
-            intents += more_intents
+            came_in[0].add(Beat.LOOK)
+        if self._reach.quick:
+            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew))
         self._crew.call_in_another()
-        return beats, ended, intents
+        return came_in
 
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
@@ -176,25 +169,19 @@ class Worker:
         room = self._reach.runs() - len(self._held)
         claims: list[Claim] | None = None
         with self._database_may_be_away():
-            if room > 0:
-                claims = self._engine.claim(self.id, room)
-            else:
-                self._engine.look_at_pauses()
+            claims = self._engine.claim(self.id, room)
         if claims is None:
             return
-        self._look = len(claims) == room
+        self._look = 0 < room == len(claims)
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
         self._next_due_known = False
 
     def _wake_when_due(self) -> None:
-        now, next_due = self._engine.clock.now(), None
         with self._database_may_be_away():
-            next_due = self._engine.claims.next_due(now)
-        if next_due is not None:
-            delay = self._engine.clock.shrink(next_due - now)
-            if delay < self._settings.tick:
+            delay = self._engine.due_in()
+            if delay is not None and delay < self._settings.tick:
                 self._ticker.move("look", max(delay, timedelta(milliseconds=1)))
 
     def _go_on(self, claims: list[Claim]) -> None:
@@ -222,24 +209,6 @@ class Worker:
             self._held.pop(run_id, None)
             self._look = True  # there is room again
         return may
-
-    def _perform(self, claim: Claim, step: str, intend: Intend) -> Performed | None:
-        """Do a step; runs in the crew's threads."""
-        try:
-            return self._engine.perform(claim, step, intend)
-        except Overtaken as error:
-            log.info("step_gave_way_to_signal", worker=self.id, run_id=error.run_id, step=step)
-        except GaveWay as error:
-            log.debug("step_begun_anew", worker=self.id, run_id=error.run_id, step=step)
-        except ClaimLost as error:
-            log.warning("claim_lost", worker=self.id, run_id=error.run_id, held_by=error.held_by, step=step)
-        return None
-
-    def _ended(self, claim: Claim, performed: Performed | None, took: float) -> None:
-        self._mailbox.put(StepEnded(claim, performed, took))
-
-    def _record(self, intents: Sequence[Intent]) -> Sequence[Answer]:
-        return self._mailbox.ask(intents, lambda: self._closed)
 
     def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
         work, again = [], []

@@ -93,10 +93,11 @@ class Together:
             rows: of each.
         """
         if connection.dialect.name == "sqlite":
-            return [
+            written = [
                 _execute(connection, part, given).rowcount if given else 0
                 for part, given in zip(self._parts, rows, strict=True)
-            ][0]
+            ]
+            return written[0]
         arrays = [_arrays(part, given) for part, given in zip(self._parts, rows, strict=True)]
         return int(connection.exec_driver_sql(self._sql, tuple(one for part in arrays for one in part)).scalar_one())
 

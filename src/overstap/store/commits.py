@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkInsert, BulkUpdate, Together, among, prefer_keys
+from overstap.store.bulk import BulkUpdate, Together, among, prefer_keys
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
@@ -24,10 +24,9 @@ from overstap.store.pauses import in_force
 from overstap.store.rows import (
     CARRIED_COLUMNS,
     CHANGING_COLUMNS,
-    JOURNAL,
-    JOURNAL_COLUMNS,
     RUN,
     SIGNAL,
+    append_journal,
     carried_row,
     changing_row,
     journal_row,
@@ -38,7 +37,6 @@ from overstap.workflow.decide import Signal
 
 SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
-append_journal = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
 _advance = Together(BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal)
 _carry_on = BulkUpdate(RUN, CARRIED_COLUMNS, _GUARD)
 _FEW = 8

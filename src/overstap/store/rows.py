@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Table
 
 from overstap.domain.locks import ActiveRun
+from overstap.store.bulk import BulkInsert
 from overstap.store.fleet_tables import WorkerRow
 from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow
 from overstap.workflow.chain import entry_record
@@ -35,6 +36,7 @@ CARRIED_COLUMNS = tuple(name for name in CHANGING_COLUMNS if name not in {"held"
 JOURNAL_COLUMNS = (
     "run_id", "seq", "at", "kind", "event", "from_state", "to_state", "step", "actor", "data", "hash",
 )  # fmt: skip
+append_journal = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
 RUN_COLUMNS = [RUN.c[name] for name in _FIELDS]
 ACTIVE_COLUMNS = [
     RUN.c[name] for name in ("id", "tenant_id", "subscription_id", "workflow", "version", "state", "seq", "deadline_at")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
 from overstap.store.books import hold_tenant
+from overstap.store.bulk import BulkInsert, Together
 from overstap.store.database import Database
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
@@ -22,16 +23,17 @@ from overstap.store.rows import (
     RUN_COLUMNS,
     SIGNAL,
     EffectRecord,
+    append_journal,
     changing_values,
     fixed_values,
-    journal_values,
+    journal_row,
     to_active,
     to_effect,
     to_entry,
     to_run,
     to_signal,
 )
-from overstap.store.tally import tell_tally
+from overstap.store.tally import append_tally, tally_rows
 from overstap.store.wakeup import notify
 from overstap.workflow.decide import Decision, Signal
 from overstap.workflow.priority import Priority
@@ -105,6 +107,12 @@ def to_stored(row: Row[Any]) -> StoredRun:
     )
 
 
+_NEW_COLUMNS = [
+    column.name for column in RUN.c if column.computed is None and column.name not in {"claimed_by", "claim_until"}
+]
+_insert = Together(BulkInsert(RUN, _NEW_COLUMNS), append_tally, append_journal)
+
+
 class Runs:
     """The runs of one database."""
 
@@ -119,23 +127,15 @@ class Runs:
             Conflict: when the idempotency key is taken.
         """
         run = decision.run
-        values = {
-            **fixed_values(run),
-            **changing_values(run),
-            "due_at": run.due_at,
-            "idempotency_key": key,
-            "claim_token": 0,
-            "inbox": 0,
-            "priority": priority.rank,
-        }
+        values = {**fixed_values(run), **changing_values(run), "due_at": run.due_at}
+        values |= {"idempotency_key": key, "claim_token": 0, "inbox": 0, "priority": priority.rank}
+        row = [values[name] for name in _NEW_COLUMNS]
         while True:
             try:
                 with self._database.write() as connection:
                     # Who changes the tenant from outside has found no run: none may begin until that is committed.
                     hold_tenant(connection, run.tenant_id)
-                    connection.execute(insert(RUN), values)
-                    connection.execute(insert(JOURNAL), journal_values(decision.entry))
-                    tell_tally(connection, [(None, run)])
+                    _insert(connection, [row], tally_rows([(None, run)]), [journal_row(decision.entry)])
                     notify(connection)
             except IntegrityError:
                 self._explain(run, key)  # else the rival has ended meanwhile: there is room now
