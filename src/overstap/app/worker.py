@@ -167,16 +167,14 @@ class Worker:
     def _claim(self) -> None:
         self._look = False
         room = self._reach.runs() - len(self._held)
-        claims: list[Claim] | None = None
+        claims: list[Claim] = []
         with self._database_may_be_away():
             claims = self._engine.claim(self.id, room)
-        if claims is None:
-            return
+            self._next_due_known = False
         self._look = 0 < room == len(claims)
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
-        self._next_due_known = False
 
     def _wake_when_due(self) -> None:
         with self._database_may_be_away():
