@@ -13,7 +13,7 @@ from typing import Protocol
 
 from overstap.app.engine import Performed
 from overstap.errors import ClaimLost
-from overstap.store.batch import Claim, Committed, Intent, Overtaken
+from overstap.store.batch import Claim, Committed, Intent, Overtaken, Settlement
 from overstap.store.rows import EffectRecord
 
 
@@ -32,11 +32,17 @@ class Beat(Enum):
 
 @dataclass(slots=True)
 class StepEnded:
-    """A step was done, in so many seconds; `performed` is None when its claim was lost on the way."""
+    """A step was done, in so many seconds.
+
+    Attributes:
+        performed: None when its claim was lost on the way.
+        settlement: what follows from it for that claim, None where that is still to be decided.
+    """
 
     claim: Claim
     performed: Performed | None
     took: float
+    settlement: Settlement | None = None
 
 
 Answer = EffectRecord | Exception

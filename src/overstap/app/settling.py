@@ -25,10 +25,16 @@ _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claim to go on with, and what its step answered; None when no step was done."""
+    """A claim to go on with.
+
+    Attributes:
+        performed: what its step answered; None when no step was done.
+        settlement: what follows from that for this claim, where it was decided already.
+    """
 
     claim: Claim
     performed: Performed | None = None
+    settlement: Settlement | None = None
 
 
 class Settler:
@@ -80,6 +86,8 @@ class Settler:
                 time.sleep(next(pauses))
 
     def _decide(self, item: Work, now: datetime, total: Committed) -> Settlement | None:
+        if item.settlement is not None:
+            return item.settlement
         try:
             return self._engine.decide(item.claim, item.performed, now)
         except Exception as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 import structlog
 
@@ -10,6 +13,8 @@ from overstap.app.engine import Engine, Intend, Performed
 from overstap.app.mailbox import Answer, Mailbox, StepEnded
 from overstap.errors import ClaimLost
 from overstap.store.batch import Claim, GaveWay, Intent, Overtaken
+
+_MOMENT_SECONDS = 0.001
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +31,7 @@ class Stepping:
         self._mailbox = mailbox
         self._worker_id = worker_id
         self._closed = closed
+        self._asked = (time.monotonic(), engine.clock.now())
 
     def perform(self, claim: Claim, step: str, intend: Intend) -> Performed | None:
         """Do a step; None where its work is to be dropped."""
@@ -44,9 +50,24 @@ class Stepping:
         return self._mailbox.ask(intents, self._closed)
 
     def ended(self, claim: Claim, performed: Performed | None, took: float) -> None:
-        """Leave what a step answered for the loop.
+        """Decide what follows from what a step answered, and leave it for the loop.
+
+        It is decided here and not in the loop, because the loop waits for the database meanwhile.
 
         Args:
             took: seconds.
         """
-        self._mailbox.put(StepEnded(claim, performed, took))
+        settlement = None
+        if performed is not None:
+            with suppress(Exception):  # the loop decides anew, and tells what is wrong
+                settlement = self._engine.decide(claim, performed, self._moment())
+        self._mailbox.put(StepEnded(claim, performed, took, settlement))
+
+    def _moment(self) -> datetime:
+        """Now, to a millisecond: what a batch has in common is worked out once for each moment."""
+        asked = time.monotonic()
+        at, moment = self._asked
+        if asked - at > _MOMENT_SECONDS:
+            moment = self._engine.clock.now()
+            self._asked = (asked, moment)
+        return moment

@@ -220,7 +220,7 @@ class Worker:
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work
             if item.performed is not None and claim.run.seq == item.claim.run.seq:
-                work.append(Work(claim, item.performed))
+                work.append(Work(claim, item.performed, item.settlement if claim is item.claim else None))
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
         self._crew.quick = self._reach.quick
