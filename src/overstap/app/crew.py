@@ -17,10 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from greenlet import getcurrent, greenlet
 
 from overstap.app.engine import Intend, Performed
+from overstap.app.limiting import Begin
 from overstap.app.mailbox import Answer
 from overstap.store.batch import Claim, GaveWay, Intent
 from overstap.store.rows import EffectRecord
 
+_FEW = 8
+"""Steps that the caller does itself."""
 _AT_ONCE = 100
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
 _LONG_SECONDS = 0.05
@@ -75,14 +78,30 @@ class Crew:
         """Whether a step waits for a thread that could be had."""
         return bool(self._todo) and self._working < self._threads
 
-    def begin(self, claim: Claim, step: str) -> None:
-        """Have a step done; `call_in` sees to it that somebody does."""
-        self._under_way.add(claim.run.id)
-        self._todo.append((claim, step))
+    def start(self, begins: Sequence[Begin], is_local: Callable[[str], bool]) -> None:
+        """Have steps done: a few quick ones that reach nothing outside here and now, for waking a thread takes longer.
 
-    def call_in(self) -> None:
-        """Let threads work: one while steps are quick, else as many as there are steps."""
+        Args:
+            is_local: whether a step reaches nothing outside.
+        """
+        here = self.quick and len(begins) <= _FEW
+        for claim, step in begins:
+            self._under_way.add(claim.run.id)
+            if here and is_local(step):
+                self._do_here(claim, step)
+            else:
+                self._todo.append((claim, step))
+        # One thread while steps are quick, else as many as there are steps.
         self._let_work(1 if self.quick else self._threads)
+
+    def _do_here(self, claim: Claim, step: str) -> None:
+        began = time.perf_counter()
+        try:
+            performed = self._perform(claim, step, _refuse)
+        except _AskedError:  # it reaches something after all
+            self._todo.append((claim, step))
+        else:
+            self._tell(claim, performed, time.perf_counter() - began)
 
     def call_in_another(self) -> None:
         """Let one more thread work where a step waits for it."""
@@ -162,6 +181,14 @@ class Crew:
                 self._tell(claim, performed, time.perf_counter() - began - (strand.away - before))
             if strand.away:
                 return  # it has answered for its effect: what is left to do is begun afresh
+
+
+class _AskedError(BaseException):
+    """A step asked for an effect where nobody can write one down; no step may catch this."""
+
+
+def _refuse(_intent: Intent) -> EffectRecord:
+    raise _AskedError
 
 
 def _ask(intent: Intent) -> EffectRecord:

@@ -182,6 +182,10 @@ class Engine:
             return None
         return pause_of(self._pauses, run, self._steps[action.step])
 
+    def is_local(self, step: str) -> bool:
+        """Whether a step reaches no outside system, so that it cannot wait for one."""
+        return self._steps[step].provider is None
+
     def perform(self, claim: Claim, step: str, intend: Intend) -> Performed:
         """Do one step of a claimed run; no transaction is open meanwhile.
 

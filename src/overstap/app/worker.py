@@ -194,9 +194,7 @@ class Worker:
                 begins.append((claim, action.step))
             else:
                 stepless.append(Work(claim))
-        for claim, step in self._admitted(begins, [work.claim for work in stepless]):
-            self._crew.begin(claim, step)
-        self._crew.call_in()
+        self._crew.start(self._admitted(begins, [work.claim for work in stepless]), self._engine.is_local)
         self._settle(stepless, [])
 
     def _admitted(self, begins: list[Begin], others: list[Claim]) -> list[Begin]:

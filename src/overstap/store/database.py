@@ -148,6 +148,10 @@ class Database:
         if self.dialect == "sqlite":
             self._gate = WriteGate(Path(str(self.url.database)).absolute())
         self.engine = self._make_engine(pool_size)
+        # PostgreSQL needs no BEGIN and COMMIT around a read: two ways to the server and back less.
+        isolation = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {}
+        self._reader = self.engine.execution_options(**isolation)
+        self._writer = self.engine.execution_options(overstap_write=True)
 
     def _make_engine(self, pool_size: int) -> Engine:
         connect: dict[str, Any] = (
@@ -173,9 +177,7 @@ class Database:
 
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that changes nothing; each of its statements sees one moment of the database."""
-        # PostgreSQL needs no BEGIN and COMMIT around it: two ways to the server and back less.
-        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self._gate is None else self.engine
-        return self._transaction(engine, nullcontext())
+        return self._transaction(self._reader, nullcontext())
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A `read` in which all statements see the same moment, on PostgreSQL too."""
@@ -185,8 +187,7 @@ class Database:
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
-        engine = self.engine.execution_options(overstap_write=True)
-        return self._transaction(engine, self._gate.pass_through() if self._gate else nullcontext())
+        return self._transaction(self._writer, self._gate.pass_through() if self._gate else nullcontext())
 
     @contextmanager
     def _transaction(self, engine: Engine, gate: AbstractContextManager[Any]) -> Iterator[Connection]:
