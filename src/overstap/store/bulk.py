@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Connection, CursorResult, Integer, Table, Text, cast, func, literal, select
+from sqlalchemy import ARRAY, Column, Connection, CursorResult, Integer, Table, Text, cast, func, literal, select, true
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import JSON
@@ -26,10 +26,9 @@ _NULL = "NULL"
 _END = "\x00"
 """Between the elements of an array while it is made; no text in the database holds it."""
 
-_BY_KEY = (
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
-    "set_config('enable_mergejoin', 'off', true)"
-)
+BY_KEY = [func.set_config(f"enable_{way}", "off", true()) for way in ("seqscan", "hashjoin", "mergejoin")]
+"""What `prefer_keys` selects, for a query that is asked anyway."""
+_BY_KEY = select(*BY_KEY)
 
 
 class BulkInsert:
@@ -116,7 +115,7 @@ def prefer_keys(connection: Connection) -> None:
     PostgreSQL would read the whole table where it takes it for small, and lock its rows in any order.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_BY_KEY)
+        connection.execute(_BY_KEY)
 
 
 def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequence[Row]) -> CursorResult[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkUpdate, prefer_keys
+from overstap.store.bulk import BY_KEY, BulkUpdate
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
 from overstap.store.database import Database, UtcDateTime
 from overstap.store.queue import DueQueue
@@ -34,7 +34,8 @@ class Claims:
 
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
-        self._queue = DueQueue(workflows)
+        # On PostgreSQL the look for what is due has the claims that follow find their rows by key.
+        self._queue = DueQueue(workflows, BY_KEY if database.dialect == "postgresql" else ())
         self._take = {priority: self._taking(priority) for priority in Priority}
 
     def _taking(self, priority: Priority) -> ReturningUpdate[Any]:
@@ -61,7 +62,6 @@ class Claims:
             shares = self._queue.shares(connection, limit, now)
             if not shares:
                 return []
-            prefer_keys(connection)
             rows: list[Row[Any]] = []
             about = {"b_now": now, "b_worker": worker_id, "b_until": until}
             for priority, count in shares.items():
