@@ -379,7 +379,7 @@ class breaking_after:  # noqa: N801 - reads as a block
         self._engine, self._statement = database.engine, statement
 
     def _break(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith(self._statement):
+        if self._statement in statement:
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:

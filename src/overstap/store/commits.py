@@ -57,6 +57,7 @@ def commit(
         except (_SomeLostError, IntegrityError):
             pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
     with database.write() as connection:
+        prefer_keys(connection)
         found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
         valid = [item for item in settlements if found.holds(item.claim)]
         committed = _write(connection, valid, now)
