@@ -45,6 +45,8 @@ class Nowhere:
         """Take it."""
         return self
 
+    execute = exec_driver_sql
+
     def scalar_one(self) -> int:
         """As many rows as there were."""
         return BATCH

@@ -117,7 +117,7 @@ class Worker:
 
     def _loop(self, *, until_idle: bool) -> None:
         while True:
-            if self._look and self._stopping_since is None:
+            if self._may_look:
                 self._claim()
                 idle = until_idle and not self._held and self._settler.patiently(self._engine.idle)
                 if idle and not self._gate.anyone_waits():
@@ -140,13 +140,17 @@ class Worker:
         if not any(came_in) and not self._crew.waiting:
             came_in[0].add(Beat.LOOK)
         if self._reach.quick:
-            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew))
+            self._mailbox.take_more(came_in, _GATHER_SECONDS, self._crew.enough)
         self._crew.call_in_another()
         return came_in
 
+    @property
+    def _may_look(self) -> bool:
+        return self._look and self._stopping_since is None and self._reach.worth_a_look(len(self._held))
+
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
-        if self._look and self._stopping_since is None:
+        if self._may_look:
             return 0.0
         if self._crew.waiting:
             return _GATHER_SECONDS
@@ -155,7 +159,7 @@ class Worker:
 
     def _on(self, beats: set[Beat]) -> None:
         if Beat.LOOK in beats:
-            self._look = self._reach.worth_a_look(len(self._held))
+            self._look = True
         if Beat.RENEW in beats or time.monotonic() - self._renewed > self._settings.lease.total_seconds() / 2:
             self._renew()
         if Beat.HEARTBEAT in beats:
@@ -242,7 +246,7 @@ class Worker:
             self._held.pop(run.id, None)
         for claim in committed.kept:
             self._held[claim.run.id] = claim
-        if committed.released and self._reach.worth_a_look(len(self._held)):
+        if committed.released:
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)

@@ -24,6 +24,10 @@ from overstap.errors import BadInput, OverstapError
 
 BUSY_SECONDS = 30
 _PAUSE_SECONDS = 0.001
+_SQLITE_CACHE_KIB = 64 * 1024
+"""What a connection to SQLite keeps of the file at most. With the default of 2 MB a batch of 500 does not fit."""
+_SQLITE_WAL_PAGES = 8000
+"""After so many pages (32 MB) SQLite brings its log into the file. Every other batch reaches the default of 1000."""
 _REST_SECONDS = 1.0
 """After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
@@ -49,6 +53,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
+        if value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -250,6 +256,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_SQLITE_WAL_PAGES}")
     cursor.close()
 
 

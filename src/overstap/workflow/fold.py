@@ -15,6 +15,9 @@ from overstap.workflow.run import JournalEntry, Kind, Run, Status, changed
 _read = lru_cache(maxsize=256)(datetime.fromisoformat)  # the moments of a batch are the same few
 
 
+_STATUS = {one.value: one for one in Status}
+
+
 def _moment(value: Any) -> datetime | None:
     return _read(value) if value else None
 
@@ -69,27 +72,32 @@ def fold(entries: Iterable[JournalEntry]) -> Run:
 
 def _transition(run: Run, entry: JournalEntry) -> Run:
     data = entry.data
-    status = Status(data["status"])
-    return changed(
-        run,
-        state=str(entry.to_state),
-        status=status,
+    told = data.get
+    status = _STATUS[data["status"]]
+    ended = status is Status.ENDED
+    learned = told("learned")
+    # Written out, since it is what happens most: `changed` takes twice the time.
+    return Run(
+        run.id,
+        run.workflow,
+        run.version,
+        run.digest,
+        run.tenant_id,
+        run.input,
+        str(entry.to_state),
+        run.created_at,
+        entry.at,
+        status,
+        {**run.data, **learned} if learned else run.data,
         cause=entry.event,
-        data={**run.data, **data["learned"]} if data.get("learned") else run.data,
         visit=run.visit + 1,
-        step=0,
-        chunk=0,
-        attempt=0,
-        done=0,
-        total=0,
-        error=data.get("error"),
-        held=None if status is Status.ENDED else run.held,
-        wake_at=_moment(data.get("wake_at")),
-        deadline_at=_moment(data.get("deadline_at")),
-        ended_at=entry.at if status is Status.ENDED else None,
-        updated_at=entry.at,
+        wake_at=_moment(told("wake_at")),
+        deadline_at=_moment(told("deadline_at")),
         seq=entry.seq,
         head=entry.hash,
+        error=told("error"),
+        held=None if ended else run.held,
+        ended_at=entry.at if ended else None,
     )
 
 
