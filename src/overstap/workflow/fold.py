@@ -72,8 +72,8 @@ def fold(entries: Iterable[JournalEntry]) -> Run:
 
 def _transition(run: Run, entry: JournalEntry) -> Run:
     data = entry.data
+    status = _STATUS.get(data["status"]) or Status(data["status"])
     told = data.get
-    status = _STATUS[data["status"]]
     ended = status is Status.ENDED
     learned = told("learned")
     # Written out, since it is what happens most: `changed` takes twice the time.
