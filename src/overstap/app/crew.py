@@ -140,14 +140,19 @@ class Crew:
 
     def _work(self) -> None:
         """Do steps until none waits; in a thread."""
-        while True:
-            asking = self._begin_some()
-            while asking:
-                asking = self._go_on(asking)
-            with self._lock:
-                if not self._todo:  # else it came in just now, and nobody else may have been called for it
+        done = False
+        try:
+            while not done:
+                asking = self._begin_some()
+                while asking:
+                    asking = self._go_on(asking)
+                with self._lock:
+                    done = not self._todo  # else it came in just now, and nobody else may have been called for it
+                    self._working -= done
+        finally:
+            if not done:  # a defect ends this thread, and must not cost its place
+                with self._lock:
                     self._working -= 1
-                    return
 
     def _begin_some(self) -> list[tuple[_Strand, Intent]]:
         asking: list[tuple[_Strand, Intent]] = []
