@@ -22,7 +22,6 @@ from overstap.app.mailbox import Answer
 from overstap.store.batch import Claim, GaveWay, Intent
 from overstap.store.rows import EffectRecord
 
-_MANY = 100
 _FEW = 8
 """Steps that the caller does itself."""
 _AT_ONCE = 100
@@ -73,10 +72,6 @@ class Crew:
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._under_way
-
-    def enough(self) -> int:
-        """How many steps are worth a commit: of many the half, so that the others are done while it is under way."""
-        return len(self) if len(self) < _MANY else len(self) // 2
 
     @property
     def waiting(self) -> bool:

@@ -140,7 +140,7 @@ class Worker:
         if not any(came_in) and not self._crew.waiting:
             came_in[0].add(Beat.LOOK)
         if self._reach.quick:
-            self._mailbox.take_more(came_in, _GATHER_SECONDS, self._crew.enough)
+            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew))
         self._crew.call_in_another()
         return came_in
 
