@@ -1,13 +1,15 @@
 """Many rows by one statement: the writes of the hot path (design §8).
 
 SQL is prepared once for each dialect. PostgreSQL gets a column of the rows as one array, SQLite the rows of a prepared
-statement; either way no value passes through SQLAlchemy's processing, which costs more than the write itself.
+statement; what many rows have in common is given once. Either way no value passes through SQLAlchemy's processing, which
+costs more than the write itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -22,6 +24,13 @@ from overstap.store.database import UtcDateTime
 Row = Sequence[Any]
 """One row's values: text, integers, moments and JSON values, or None."""
 
+Shape = tuple[bool, ...] | None
+"""Which columns have one value in all rows; None for few rows, which have an array for each."""
+
+_MANY = 32
+"""Rows from which on it is worth the look for what they have in common: each shape is a statement to be prepared."""
+_SHAPES = 256
+"""Statements remembered."""
 _NULL = "NULL"
 _END = "\x00"
 """Between the elements of an array while it is made; no text in the database holds it."""
@@ -39,12 +48,15 @@ class BulkInsert:
     """
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self.encoders = [_Encoder(table.c[name]) for name in columns]
+        self.encoders = [_Encoder(table.c[name], in_common=bool(place)) for place, name in enumerate(columns)]
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         self.sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names are the code's own
-        arrays = ", ".join(f"%s::{one.array}" for one in self.encoders)
-        self.postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        self._into = f"INSERT INTO {table.name} ({names})"
+
+    def postgresql(self, shape: Shape) -> str:
+        """The statement for rows of a shape."""
+        return f"{self._into} {_rows(self.encoders, shape)}"
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Append the rows, in the connection's transaction."""
@@ -61,16 +73,22 @@ class BulkUpdate:
     """
 
     def __init__(self, table: Table, columns: Sequence[str], where: Sequence[str]) -> None:
-        self.encoders = [_Encoder(table.c[name]) for name in (*columns, *where)]
+        # PostgreSQL would look for rows by an index of what they are said to have in common.
+        self.encoders = [_Encoder(table.c[name]) for name in columns]
+        self.encoders += [_Encoder(table.c[name], in_common=False) for name in where]
         name = table.name
         changes = ", ".join(f"{column} = ?" for column in columns)
         same = " AND ".join(f"{column} = ?" for column in where)
         self.sqlite = f"UPDATE {name} SET {changes} WHERE {same}"  # noqa: S608 - names are the code's own
-        arrays = ", ".join(f"%s::{one.array}" for one in self.encoders)
         given = ", ".join([f"v_{column}" for column in columns] + [f"w_{column}" for column in where])
         changes = ", ".join(f"{column} = v_{column}" for column in columns)
         same = " AND ".join(f"{column} = w_{column}" for column in where)
-        self.postgresql = f"UPDATE {name} SET {changes} FROM unnest({arrays}) AS given({given}) WHERE {same}"  # noqa: S608
+        self._before = f"UPDATE {name} SET {changes} FROM ("  # noqa: S608
+        self._after = f") AS given({given}) WHERE {same}"
+
+    def postgresql(self, shape: Shape) -> str:
+        """The statement for rows of a shape."""
+        return f"{self._before}{_rows(self.encoders, shape)}{self._after}"
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Update, in the connection's transaction; answers how many rows were as the given ones say."""
@@ -82,8 +100,13 @@ class Together:
 
     def __init__(self, first: BulkInsert | BulkUpdate, *others: BulkInsert) -> None:
         self._parts = (first, *others)
-        parts = ", ".join(f"other_{number} AS ({insert.postgresql})" for number, insert in enumerate(others))
-        self._sql = f"WITH first AS ({first.postgresql} RETURNING 1), {parts} SELECT count(*) FROM first"  # noqa: S608
+        self._statement = lru_cache(_SHAPES)(self._make_statement)
+
+    def _make_statement(self, first: Shape, *others: Shape) -> str:
+        parts = [f"first AS ({self._parts[0].postgresql(first)} RETURNING 1)"]
+        for number, shape in enumerate(others, 1):
+            parts.append(f"other_{number} AS ({self._parts[number].postgresql(shape)})")
+        return f"WITH {', '.join(parts)} SELECT count(*) FROM first"
 
     def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
         """Do it, in the connection's transaction; answers how many rows the first one wrote.
@@ -97,8 +120,12 @@ class Together:
                 for part, given in zip(self._parts, rows, strict=True)
             ]
             return written[0]
-        arrays = [_arrays(part, given) for part, given in zip(self._parts, rows, strict=True)]
-        return int(connection.exec_driver_sql(self._sql, tuple(one for part in arrays for one in part)).scalar_one())
+        shapes, values = [], []
+        for part, given in zip(self._parts, rows, strict=True):
+            shape, told = _arrays(part.encoders, given)
+            shapes.append(shape)
+            values += told
+        return int(connection.exec_driver_sql(self._statement(*shapes), tuple(values)).scalar_one())
 
 
 def among(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> ColumnElement[bool]:
@@ -123,35 +150,72 @@ def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequen
         columns = zip(*rows, strict=True)
         encoded = [one.for_sqlite(column) for one, column in zip(bulk.encoders, columns, strict=True)]
         return connection.exec_driver_sql(bulk.sqlite, list(zip(*encoded, strict=True)))
-    return connection.exec_driver_sql(bulk.postgresql, tuple(_arrays(bulk, rows)))
+    shape, values = _arrays(bulk.encoders, rows)
+    return connection.exec_driver_sql(bulk.postgresql(shape), tuple(values))
 
 
-def _arrays(bulk: BulkInsert | BulkUpdate, rows: Sequence[Row]) -> list[str]:
-    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
-    return [one.for_postgresql(column) for one, column in zip(bulk.encoders, columns, strict=bool(rows))]
+def _arrays(encoders: Sequence[_Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:
+    """What PostgreSQL is given for rows: values that all rows have in common, then an array for each other column."""
+    if len(rows) < _MANY:
+        columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
+        return None, [one.array(one.told(column)) for one, column in zip(encoders, columns, strict=bool(rows))]
+    common: list[str | None] = []
+    arrays: list[str | None] = []
+    shape = []
+    for encoder, column in zip(encoders, zip(*rows, strict=True), strict=True):
+        told = encoder.told(column)
+        same = encoder.in_common and told[0] == told[-1] and told.count(told[0]) == len(told)
+        shape.append(same)
+        if same:
+            common.append(None if told[0] is None else str(told[0]))
+        else:
+            arrays.append(encoder.array(told))
+    return tuple(shape), common + arrays
+
+
+def _rows(encoders: Sequence[_Encoder], shape: Shape) -> str:
+    """The query that makes rows of a shape out of what `_arrays` gives."""
+    if shape is None:
+        return f"SELECT * FROM unnest({', '.join(f'%s::{one.type}[]' for one in encoders)})"  # noqa: S608
+    columns, arrays, names = [], [], []
+    for number, (encoder, same) in enumerate(zip(encoders, shape, strict=True)):
+        columns.append(f"%s::{encoder.type}" if same else f"a{number}")
+        if not same:
+            arrays.append(f"%s::{encoder.type}[]")
+            names.append(f"a{number}")
+    return f"SELECT {', '.join(columns)} FROM unnest({', '.join(arrays)}) AS arrays({', '.join(names)})"  # noqa: S608
 
 
 class _Encoder:
-    """Turns the values of a column into what the drivers take without a thought."""
+    """Turns the values of a column into what the drivers take without a thought.
 
-    def __init__(self, column: Column[Any]) -> None:
+    Attributes:
+        type: PostgreSQL's name for it.
+        told: a column's values for PostgreSQL, as texts or integers that are equal where the values are.
+        for_sqlite: a column's values for SQLite.
+        array: an array's literal of what `told` answers.
+
+    Args:
+        in_common: whether a value that many rows have in common is given once; some column must say how many there are.
+    """
+
+    def __init__(self, column: Column[Any], *, in_common: bool = True) -> None:
+        self.in_common = in_common
         kind = column.type
-        self.array = kind.compile(postgresql.dialect()) + "[]"  # type: ignore[no-untyped-call]
-        self._sqlite: Callable[[Sequence[Any]], Sequence[Any]] = _as_is
-        self._postgresql: Callable[[Sequence[Any]], str] = _texts
+        self.type = kind.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
+        self.for_sqlite: _Tell = _as_is
+        self.told: _Tell = _as_is
+        self.array: Callable[[Sequence[Any]], str] = _texts
         if isinstance(kind, UtcDateTime):
-            self._sqlite, self._postgresql = _sqlite_moments, _moments
+            self.for_sqlite, self.told, self.array = _sqlite_moments, _moments, _unquoted
         elif isinstance(kind, JSON):
-            self.array = "jsonb[]"
-            self._sqlite, self._postgresql = _documents, _document_texts
+            self.type = "jsonb"
+            self.for_sqlite = self.told = _documents
         elif isinstance(kind, Integer):
-            self._postgresql = _integers
+            self.array = _integers
 
-    def for_sqlite(self, values: Sequence[Any]) -> Sequence[Any]:
-        return self._sqlite(values)
 
-    def for_postgresql(self, values: Sequence[Any]) -> str:
-        return self._postgresql(values)
+_Tell = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 def _as_is(values: Sequence[Any]) -> Sequence[Any]:
@@ -160,6 +224,10 @@ def _as_is(values: Sequence[Any]) -> Sequence[Any]:
 
 def _integers(values: Sequence[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
+
+
+def _unquoted(values: Sequence[str | None]) -> str:
+    return "{" + ",".join([_NULL if one is None else one for one in values]) + "}"
 
 
 def _texts(values: Sequence[str | None]) -> str:
@@ -184,10 +252,6 @@ def _documents(values: Sequence[Any]) -> list[str | None]:
     return [None if one is None else dumps(one, option=sort).decode() for one in values]
 
 
-def _document_texts(values: Sequence[Any]) -> str:
-    return _texts(_documents(values))
-
-
 def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
     """As SQLAlchemy keeps them: in UTC, with microseconds, without a zone; their order is the moments'."""
     told: dict[datetime | None, str | None] = {None: None}  # most moments of a batch are the same one
@@ -197,12 +261,12 @@ def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
     return [told[one] for one in values]
 
 
-def _moments(values: Sequence[datetime | None]) -> str:
-    told: dict[datetime | None, str] = {None: _NULL}
+def _moments(values: Sequence[datetime | None]) -> list[str | None]:
+    told: dict[datetime | None, str | None] = {None: None}
     for one in values:
         if one not in told:
             told[one] = _utc(one).isoformat()  # type: ignore[arg-type]
-    return "{" + ",".join([told[one] for one in values]) + "}"
+    return [told[one] for one in values]
 
 
 def _utc(moment: datetime) -> datetime:
