@@ -8,6 +8,7 @@ got on for a moment.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -22,8 +23,8 @@ from overstap.app.mailbox import Answer
 from overstap.store.batch import Claim, GaveWay, Intent
 from overstap.store.rows import EffectRecord
 
-_FEW = 8
-"""Steps that the caller does itself."""
+_HERE_SECONDS = 0.02
+"""How long the caller does steps itself at a time: as long as a batch of quick ones takes, which no claim minds."""
 _AT_ONCE = 100
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
 _LONG_SECONDS = 0.05
@@ -79,15 +80,15 @@ class Crew:
         return bool(self._todo) and self._working < self._threads
 
     def start(self, begins: Sequence[Begin], is_local: Callable[[str], bool]) -> None:
-        """Have steps done: a few quick ones that reach nothing outside here and now, for waking a thread takes longer.
+        """Have steps done: quick ones that reach nothing outside here and now, for handing them over takes longer.
 
         Args:
             is_local: whether a step reaches nothing outside.
         """
-        here = self.quick and len(begins) <= _FEW
+        limit = time.perf_counter() + _HERE_SECONDS if self.quick else -math.inf
         for claim, step in begins:
             self._under_way.add(claim.run.id)
-            if here and is_local(step):
+            if is_local(step) and time.perf_counter() < limit:
                 self._do_here(claim, step)
             else:
                 self._todo.append((claim, step))
