@@ -6,7 +6,7 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,9 @@ from overstap.store.claims import Claims
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import (
     Action,
-    Decision,
     Discard,
     Expire,
     Perform,
-    Receive,
     Signal,
     discard,
     effect_key,
@@ -40,6 +38,7 @@ from overstap.workflow.notable import notices_of
 from overstap.workflow.outcome import Outcome, Retry, Step, Stop
 from overstap.workflow.pauses import Pause, pause_of
 from overstap.workflow.run import JournalEntry, Run
+from overstap.workflow.value import value
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +46,7 @@ Intend = Callable[[Intent], EffectRecord]
 """Writes an effect down before its call goes out; raises ClaimLost when the claim's token no longer holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Performed:
     """What a step answered, and the effects it had."""
 
@@ -60,13 +59,17 @@ class _Context:
     """What one step gets to see and use; see `workflow.outcome.StepContext`."""
 
     claim: Claim
-    effect_key: str
+    step: str
     now: datetime
     intend: Intend
     provider: Provider
     clock: Clock
     limit: timedelta
-    effects: list[EffectRecord] = field(default_factory=list)
+    effects: list[EffectRecord]
+
+    @property
+    def effect_key(self) -> str:
+        return effect_key(self.claim.run, self.step)
 
     @property
     def run_id(self) -> str:
@@ -192,15 +195,7 @@ class Engine:
         Raises:
             ClaimLost: when the claim went to somebody else before an effect could be recorded.
         """
-        context = _Context(
-            claim=claim,
-            effect_key=effect_key(claim.run, step),
-            now=self.clock.now(),
-            intend=intend,
-            provider=self._provider,
-            clock=self.clock,
-            limit=self._call_limit,
-        )
+        context = _Context(claim, step, self.clock.now(), intend, self._provider, self.clock, self._call_limit, [])
         try:
             outcome = _checked(step, self._steps[step].call(context))
         except ClaimLost:
@@ -221,33 +216,32 @@ class Engine:
         run, inbox = claim.run, list(claim.signals)
         entries: list[JournalEntry] = []
         settled: list[str] = []
-        effects: list[EffectRecord] = []
-
-        def add(decision: Decision) -> Run:
-            entries.append(decision.entry)
-            return decision.run
-
         if performed is not None:
-            effects = performed.effects
-            run = add(settle(definition, run, performed.outcome, now))
+            decision = settle(definition, run, performed.outcome, now)
+            run = decision.run
+            entries.append(decision.entry)
         while True:
-            match self._due(definition, run, inbox, now):
-                case Receive(signal=signal):
-                    run = add(receive(definition, run, signal, now))
-                case Discard(signal=signal):
-                    run = add(discard(run, signal, now))
-                case Expire():
-                    run = add(expire(definition, run, now))
-                    continue
-                case Perform() | None as last:
-                    pause = self._pause_of(run, last)
-                    keep = last is not None and pause is None
-                    notices = notices_of(definition, entries, self._stuck_after)
-                    return Settlement(
-                        claim, run, entries, settled, effects, keep=keep, parked_by=pause, notices=notices
-                    )
-            inbox.remove(signal)
-            settled.append(signal.id)
+            action = self._due(definition, run, inbox, now)
+            if action is None or isinstance(action, Perform):
+                break
+            if isinstance(action, Expire):
+                decision = expire(definition, run, now)
+            else:
+                signal = action.signal
+                decision = (
+                    discard(run, signal, now)
+                    if isinstance(action, Discard)
+                    else receive(definition, run, signal, now)
+                )
+                inbox.remove(signal)
+                settled.append(signal.id)
+            run = decision.run
+            entries.append(decision.entry)
+        pause = self._pause_of(run, action)
+        effects = performed.effects if performed is not None else ()
+        notices = notices_of(definition, entries, self._stuck_after)
+        keep = action is not None and pause is None
+        return Settlement(claim, run, entries, settled, effects, keep, pause, notices)
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent] = ()) -> Committed:
         """Commit a batch of decisions, and record effects that are about to happen, in one transaction."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
 from typing import TypeVar
@@ -15,6 +14,7 @@ from overstap.app.engine import Engine, Performed
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.database import DatabaseUnavailable
 from overstap.workflow.outcome import Retry
+from overstap.workflow.value import value
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds between the tries to reach a database that is away."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Work:
     """A claim to go on with.
 

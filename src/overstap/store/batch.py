@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,11 +69,11 @@ class Settlement:
     claim: Claim
     run: Run
     entries: list[JournalEntry]
-    settled: list[str] = field(default_factory=list)
-    effects: list[EffectRecord] = field(default_factory=list)
+    settled: Sequence[str] = ()
+    effects: Sequence[EffectRecord] = ()
     keep: bool = False
     parked_by: Pause | None = None
-    notices: list[Notice] = field(default_factory=list)
+    notices: Sequence[Notice] = ()
 
 
 @dataclass(frozen=True, slots=True)

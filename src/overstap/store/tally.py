@@ -51,11 +51,25 @@ def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) 
 
 def tally_rows(moves: Iterable[tuple[Run | None, Run]]) -> list[tuple[Any, ...]]:
     """What `append_tally` takes for them."""
-    deltas: Counter[tuple[Any, ...]] = Counter()  # plain tuples: this is done for each run of each commit
-    for before, after in moves:
+    # Plain tuples, and moves counted first: this is done for each run of each commit, and most make the same move.
+    alike = Counter(
+        [
+            (
+                None if before is None else (before.state, before.status, before.version),
+                after.state,
+                after.status,
+                after.version,
+                after.input["target_plan"],
+                after.workflow,
+            )
+            for before, after in moves
+        ]
+    )
+    deltas: Counter[tuple[Any, ...]] = Counter()
+    for (before, state, status, version, plan, workflow), runs in alike.items():
         if before is not None:
-            deltas[before.state, before.status.value, before.input["target_plan"], before.workflow, before.version] -= 1
-        deltas[after.state, after.status.value, after.input["target_plan"], after.workflow, after.version] += 1
+            deltas[before[0], before[1].value, plan, workflow, before[2]] -= runs
+        deltas[state, status.value, plan, workflow, version] += runs
     return [(*where, delta) for where, delta in deltas.items() if delta]
 
 

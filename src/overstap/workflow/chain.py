@@ -44,18 +44,18 @@ def sealed(
         previous: the hash of the entry before it in its run, `BEGINNING` for the first.
     """
     covered = {
-        "run_id": run_id,
-        "seq": seq,
-        "at": at,
-        "kind": kind,
+        "actor": actor,
+        "at": _told(at),
+        "data": data,
         "event": event,
         "from_state": from_state,
-        "to_state": to_state,
+        "kind": kind,
+        "run_id": run_id,
+        "seq": seq,
         "step": step,
-        "actor": actor,
-        "data": data,
+        "to_state": to_state,
     }
-    hashed = link(previous, covered)
+    hashed = _link(previous, covered)
     return JournalEntry(run_id, seq, at, kind, event, from_state, to_state, step, actor, data, hashed)
 
 
@@ -85,15 +85,24 @@ def link(previous: str, record: Mapping[str, Any]) -> str:
     Returns:
         SHA-256 in hexadecimal, 64 characters.
     """
-    return sha256(previous.encode() + canonical(record)).hexdigest()
+    return _link(previous, {**record, "at": _told(record["at"])})
+
+
+def _link(previous: str, told: Mapping[str, Any]) -> str:
+    return sha256(previous.encode() + _canonical(told)).hexdigest()
 
 
 def canonical(record: Mapping[str, Any]) -> bytes:
     """A record as it is hashed: the same bytes before it was stored and after, whichever database keeps it."""
-    told = orjson.dumps({**record, "at": _told(record["at"])}, option=orjson.OPT_SORT_KEYS)
-    if not _may_hold_floats(record.get("data")):
-        return told
-    return orjson.dumps(_plain(orjson.loads(told)), option=orjson.OPT_SORT_KEYS)
+    return _canonical({**record, "at": _told(record["at"])})
+
+
+def _canonical(told: Mapping[str, Any]) -> bytes:
+    """The canonical form of a record whose moment is told already."""
+    canonical = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    if not _may_hold_floats(told.get("data")):
+        return canonical
+    return orjson.dumps(_plain(orjson.loads(canonical)), option=orjson.OPT_SORT_KEYS)
 
 
 @lru_cache(maxsize=256)  # the moments of a batch are the same few

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from overstap.workflow.chain import BEGINNING, sealed
@@ -18,6 +19,7 @@ from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
 from overstap.workflow.retry import backoff
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
+from overstap.workflow.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,10 @@ class Expire:
 
 Action = Perform | Receive | Discard | Expire
 
+_perform = lru_cache(maxsize=256)(Perform)
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Decision:
     """The run as it becomes, and the journal entry that makes it so."""
 
@@ -97,7 +101,7 @@ def next_action(definition: Definition, run: Run, inbox: Sequence[Signal], now: 
     )
     if deadline_at is not None and deadline_at <= now and not answer_due:
         return Expire()
-    return Perform(definition.states[run.state].steps[run.step]) if awake else None
+    return _perform(definition.states[run.state].steps[run.step]) if awake else None
 
 
 def awaits_sometime(definition: Definition, state: str, event: str) -> bool:
@@ -201,22 +205,27 @@ def send(
         # The lint rules this out for files it has seen; a step that invents an event must not lose the run.
         reason = f"step {step} sent {event!r}, which leads nowhere from {run.state!r}"
         return record(run, Kind.STUCK, now, step=step, event=event, data={"error": reason, **_learned(learned or {})})
-    data = {**_entering(definition, target, now), **_learned(learned or {}), **(cause or {})}
+    data = {**_entering(definition, target, now)}
+    if learned:
+        data["learned"] = dict(learned)
+    if cause:
+        data |= cause
     if error is not None:
         data["error"] = error
     return record(run, Kind.TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data)
 
 
-def _entering(definition: Definition, state: str, now: datetime) -> dict[str, Any]:
+@lru_cache(maxsize=256)  # a batch enters the same few at the same few moments
+def _entering(definition: Definition, state: str, now: datetime) -> Mapping[str, Any]:
     spec = definition.states[state]
     if spec.final:
-        return {"status": Status.ENDED.value}
+        return MappingProxyType({"status": Status.ENDED.value})
     data: dict[str, Any] = {"status": Status.WAITING.value}
     if spec.steps:
         data = {"status": Status.READY.value, "wake_at": _iso(now)}
     if spec.deadline is not None:
         data["deadline_at"] = _iso(now + spec.deadline.after)
-    return data
+    return MappingProxyType(data)
 
 
 def record(

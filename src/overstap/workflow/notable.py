@@ -20,6 +20,10 @@ DEADLINE = "deadline"
 """The actor of what a passed deadline does."""
 
 
+_TOLD = frozenset({Kind.TRANSITION, Kind.STUCK, Kind.RETRY})
+"""Kinds of entries of which some are told."""
+
+
 class Topic(StrEnum):
     """What operators are told about."""
 
@@ -58,6 +62,8 @@ def notices_of(definition: Definition, entries: Iterable[JournalEntry], stuck_af
 
 def topic_of(definition: Definition, entry: JournalEntry, stuck_after: int) -> Topic | None:
     """What an entry is told as; None for one that is not told."""
+    if entry.kind not in _TOLD or (entry.actor != DEADLINE and entry.kind is Kind.TRANSITION):
+        return None
     match entry.kind:
         case Kind.TRANSITION if entry.actor == DEADLINE:
             return _after_deadline(definition, str(entry.from_state), str(entry.to_state))

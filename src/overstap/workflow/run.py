@@ -6,19 +6,13 @@ What an entry makes of a run is in `fold.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any
 
-_T = TypeVar("_T")
-
-
-@dataclass_transform(frozen_default=True)
-def _value(cls: type[_T]) -> type[_T]:
-    """A frozen dataclass for the type checker alone: to freeze it at run time too triples the cost of making one."""
-    return dataclass(slots=True)(cls)
+from overstap.workflow.value import value
 
 
 class Status(StrEnum):
@@ -56,7 +50,7 @@ class Kind(StrEnum):
     REPLAYED = "replayed"
 
 
-@_value
+@value
 class JournalEntry:
     """One thing that happened to a run; never changed once written.
 
@@ -83,7 +77,7 @@ class JournalEntry:
     hash: str = ""
 
 
-@_value
+@value
 class Run:
     """One durable execution of a workflow.
 
