@@ -25,7 +25,7 @@ from overstap.store.rows import EffectRecord
 
 _HERE_SECONDS = 0.02
 """How long the caller does steps itself at a time: as long as a batch of quick ones takes, which no claim minds."""
-_AT_ONCE = 100
+_AT_ONCE = 250
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
 _LONG_SECONDS = 0.05
 """After so long, the steps that wait behind others in a thread are begun anew by whoever is free."""

@@ -213,7 +213,7 @@ class Engine:
     def decide(self, claim: Claim, performed: Performed | None, now: datetime) -> Settlement:
         """Everything that follows for a claimed run without another step, ready to be committed."""
         definition = self._library.get(claim.run.workflow, claim.run.version)
-        run, inbox = claim.run, list(claim.signals)
+        run, inbox = claim.run, list(claim.signals) if claim.signals else []
         entries: list[JournalEntry] = []
         settled: list[str] = []
         if performed is not None:
@@ -229,9 +229,7 @@ class Engine:
             else:
                 signal = action.signal
                 decision = (
-                    discard(run, signal, now)
-                    if isinstance(action, Discard)
-                    else receive(definition, run, signal, now)
+                    discard(run, signal, now) if isinstance(action, Discard) else receive(definition, run, signal, now)
                 )
                 inbox.remove(signal)
                 settled.append(signal.id)

@@ -100,10 +100,13 @@ class Mailbox:
                     return [ClaimLost(intent.claim.run.id) for intent in intents]
 
     def take_more(self, came_in: CameIn, seconds: float, steps: Callable[[], int]) -> None:
-        """Add what comes in within so many seconds, or until so many steps have ended."""
+        """Add what comes in within so many seconds, or until so many steps have ended or wait for their effects."""
         beats, ended, intents = came_in
         limit = time.monotonic() + seconds
-        while len(ended) < steps() and (left := limit - time.monotonic()) > 0:
+        while (
+            len(ended) + sum(len(asked.intents) for asked in intents) < steps()
+            and (left := limit - time.monotonic()) > 0
+        ):
             more_beats, more_ended, more_intents = self.take(left)
             beats |= more_beats
             ended += more_ended

@@ -13,6 +13,7 @@ from overstap.workflow.decide import Signal
 from overstap.workflow.notable import Notice
 from overstap.workflow.pauses import Pause
 from overstap.workflow.run import JournalEntry, Run
+from overstap.workflow.value import value
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Settlement:
     notices: Sequence[Notice] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Intent:
     """An effect to be recorded before its call goes out."""
 

@@ -1,7 +1,7 @@
 """Many rows by one statement: the writes of the hot path (design §8).
 
-SQL is prepared once for each dialect. PostgreSQL gets a column of the rows as one array, SQLite the rows of a prepared
-statement; what many rows have in common is given once. Either way no value passes through SQLAlchemy's processing, which
+SQL is prepared once for each dialect. PostgreSQL gets a column of the rows as one array, and what many rows have in
+common once; SQLite the rows of a prepared statement. Either way no value passes through SQLAlchemy's processing, which
 costs more than the write itself.
 """
 
@@ -106,7 +106,7 @@ class Together:
         parts = [f"first AS ({self._parts[0].postgresql(first)} RETURNING 1)"]
         for number, shape in enumerate(others, 1):
             parts.append(f"other_{number} AS ({self._parts[number].postgresql(shape)})")
-        return f"WITH {', '.join(parts)} SELECT count(*) FROM first"
+        return f"WITH {', '.join(parts)} SELECT count(*) FROM first"  # noqa: S608
 
     def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
         """Do it, in the connection's transaction; answers how many rows the first one wrote.

@@ -34,6 +34,7 @@ from overstap.store.rows import (
 )
 from overstap.store.tally import append_tally, tally_rows
 from overstap.workflow.decide import Signal
+from overstap.workflow.value import value
 
 SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
@@ -144,7 +145,7 @@ def _look(connection: Connection, given: Iterable[Claim]) -> _Found:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Holder:
     """Who holds a run; a run that nobody holds has no valid token."""
 
@@ -162,8 +163,8 @@ def lock_claimed(connection: Connection, ids: Iterable[str]) -> dict[str, Holder
     query = select(RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq)
     query = query.where(among(connection, RUN.c.id, set(ids))).order_by(RUN.c.id).with_for_update()
     return {
-        row.id: Holder(row.claimed_by, row.claim_token if row.claimed_by else None, row.inbox, row.seq)
-        for row in connection.execute(query)
+        run_id: Holder(worker_id, token if worker_id else None, inbox, seq)
+        for run_id, token, worker_id, inbox, seq in connection.execute(query)
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -16,6 +15,7 @@ from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow
 from overstap.workflow.chain import entry_record
 from overstap.workflow.decide import Signal
 from overstap.workflow.run import JournalEntry, Kind, Run, Status
+from overstap.workflow.value import value
 
 RUN: Table = RunRow.__table__  # type: ignore[attr-defined]
 JOURNAL: Table = JournalRow.__table__  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ ACTIVE_COLUMNS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EffectRecord:
     """One effect as the ledger knows it.
 

@@ -141,6 +141,6 @@ _values = attrgetter(*Run.__dataclass_fields__)
 def changed(run: Run, **changes: Any) -> Run:
     """The run with some fields changed, as `dataclasses.replace` makes it in twice the time."""
     new = Run(*_values(run))
-    for name, value in changes.items():
-        setattr(new, name, value)
+    for name, changed_to in changes.items():
+        setattr(new, name, changed_to)
     return new
