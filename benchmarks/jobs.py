@@ -13,7 +13,7 @@ from children import ask as ask_child
 from environments import NoEnvironment, python_of
 from ground import POSTGRESQL, SQLITE, path_with_tools
 from scenarios import Row
-from stage import Stage
+from stage import WORKERS, Stage
 
 KINDS = (POSTGRESQL, SQLITE)
 PEERS = ("absurd", "pgqueuer", "procrastinate", "oban", "dbos")
@@ -59,14 +59,13 @@ def ours(stage: Stage, kinds: tuple[str, ...] = KINDS) -> list[Group]:
     """Our side and the bare database."""
     groups: list[Group] = [("throughput", throughput(stage, kinds))]
     for kind in kinds:
-        count = scenarios.workers_on(kind)
 
-        def one(what: str, play: Callable[[int], Row], kind: str = kind, count: int = count) -> Job:
-            return Job(OURS, what, kind, count, play)
+        def one(what: str, play: Callable[[int], Row], kind: str = kind) -> Job:
+            return Job(OURS, what, kind, WORKERS, play)
 
-        held = [one("held snapshot", once(scenarios.drain, stage, kind, count, held=True))]
+        held = [one("held snapshot", once(scenarios.drain, stage, kind, WORKERS, held=True))]
         groups += [
-            ("snapshot", [one("drain", once(scenarios.drain, stage, kind, count)), *held]),
+            ("snapshot", [one("drain", once(scenarios.drain, stage, kind, WORKERS)), *held]),
             ("recovery", [one("recovery", once(scenarios.recovery, stage, kind))]),
             ("parked", [one(f"parked {n}", once(scenarios.parked, stage, kind, n)) for n in (0, stage.size.parked)]),
             ("storm", [one("storm", once(scenarios.storm, stage, kind))]),
@@ -79,7 +78,7 @@ def throughput(stage: Stage, kinds: tuple[str, ...] = KINDS) -> list[Job]:
     """Ours and the bare database's side of what peers are measured by too."""
     jobs = []
     for kind in kinds:
-        for processes in (1, 2)[: scenarios.workers_on(kind)]:
+        for processes in range(1, WORKERS + 1):
             jobs += [
                 Job(BARE, "batches", kind, processes, once(bare_rate, stage, kind, processes, bare.BATCHED)),
                 Job(OURS, "drain", kind, processes, once(scenarios.drain, stage, kind, processes)),
@@ -112,7 +111,7 @@ def peer(stage: Stage, name: str, python: str, kind: str) -> list[Job]:
     """A peer's side."""
     runs = stage.size.slow_peer_runs if name in SLOW else stage.size.peer_runs
     jobs = [Job(name, "latency", kind, 1, once(ask_peer, stage, python, name, kind, "latency", stage.size.samples))]
-    for processes in (1, 2)[: scenarios.workers_on(kind)]:
+    for processes in range(1, WORKERS + 1):
         for what in ("drain", "effects"):
             play = once(ask_peer, stage, python, name, kind, what, runs, processes)
             jobs.append(Job(name, what, kind, processes, play))

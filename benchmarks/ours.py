@@ -202,7 +202,7 @@ def bench(url: str, *, ledger: Path | None = None, lease: float | None = None) -
     call = trivial if ledger is None else with_effect
     engine = Engine(
         Library(workflows),
-        {name: Step(name, call) for name in STEPS},
+        {name: Step(name, call, provider=None if ledger is None else "ledger") for name in STEPS},
         Provider(ledger),  # type: ignore[arg-type]
         claims,
         clock,

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from environments import HOME, NoEnvironment, python_of
 from results import OURS, Session, Spread, name_of, read, spread
-from targets import KINDS, WORKERS, Verdict, verdicts
+from stage import WORKERS
+from targets import KINDS, Verdict, verdicts
 
 RATES = ("drain", "effects", "batches", "one by one")
 LATENCY = "latency"
@@ -121,7 +122,7 @@ def held_snapshot(session: Session) -> str:
     """What an old snapshot that stays open costs."""
     lines = []
     for kind, name in KINDS.items():
-        key = {"side": OURS, "database": kind, "processes": WORKERS[kind]}
+        key = {"side": OURS, "database": kind, "processes": WORKERS}
         held, free = (session.median("transitions_per_s", what=what, **key) for what in ("held snapshot", "drain"))
         if held and free:
             lines.append(f"{name}: an old snapshot held open leaves {held / free:.0%} of the throughput.")

@@ -19,10 +19,10 @@ import ours
 from children import Child
 from children import ask as ask_child
 from filling import copies
-from ground import POSTGRESQL, SQLITE, ask, moment
+from ground import ask, moment
 from looking import Holding, Looker
 from peers.chain import summary
-from stage import Stage
+from stage import WORKERS, Stage
 
 Row = dict[str, Any]
 DONE = "SELECT count(*) FROM journal WHERE kind = 'transition'"
@@ -104,7 +104,7 @@ def latency(stage: Stage, kind: str) -> Row:
 
 def recovery(stage: Stage, kind: str) -> Row:
     """Seconds from a `kill -9` of all workers, with a third done, to the next commit and to the end of all runs."""
-    runs, processes = stage.size.recovered, workers_on(kind)
+    runs, processes = stage.size.recovered, WORKERS
     url = stage.copy_of(f"backlog {runs}", kind, lambda url: ours.backlog(url, runs))
     ledger = stage.ground.folder / f"ledger-{time.monotonic_ns()}"
     options = ["--effects", str(ledger), "--lease", str(stage.size.lease)]
@@ -181,7 +181,7 @@ def with_ended(stage: Stage, kind: str, count: int, repeat: int) -> Row:
     copies(url, client.submit(), runs, prefix=prefix)
     client.close()
     stage.ground.settle(url)
-    seconds = work_off(url, workers_on(kind))
+    seconds = work_off(url, WORKERS)
     check(url, runs, prefix)
     return {"ended": count, "transitions_per_s": ours.TRANSITIONS * runs / seconds, "runs_per_s": runs / seconds}
 
@@ -198,7 +198,7 @@ def storm(stage: Stage, kind: str) -> Row:
         raise SystemExit("the storm could not be made ready in time")
     client = ours.Client(url)
     with ExitStack() as stack:
-        children = [stack.enter_context(worker(url)) for _ in range(workers_on(kind))]
+        children = [stack.enter_context(worker(url)) for _ in range(WORKERS)]
         for child in children:
             child.say("go")
         time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
@@ -243,8 +243,3 @@ def wait_until(condition: Callable[[], bool], limit: float) -> None:
         if time.monotonic() > end:
             raise SystemExit(f"what was waited for did not come in {limit:.0f} s")
         time.sleep(0.02)
-
-
-def workers_on(kind: str) -> int:
-    """How many worker processes a database of a kind gets."""
-    return {POSTGRESQL: 2, SQLITE: 1}[kind]

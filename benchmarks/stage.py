@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import ours
 from ground import Ground
 
+WORKERS = 2
+"""Worker processes, where the number is not what is asked: as many as there are cores."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:

@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeDecorator
 from overstap.errors import BadInput, OverstapError
 
 BUSY_SECONDS = 30
-_PAUSE_SECONDS = 0.001
+_PAUSE_SECONDS = 0.0002
 _SQLITE_CACHE_KIB = 64 * 1024
 """What a connection to SQLite keeps of the file at most. With the default of 2 MB a batch of 500 does not fit."""
 _SQLITE_WAL_PAGES = 8000
