@@ -20,15 +20,15 @@ from ours import PARKED, Client, bench
 
 BENCH = Path(__file__).parents[2] / "benchmarks" / "bench.py"
 PLAYED = (
-    ("bare", "one by one", "sqlite"),
-    ("overstap", "drain", "postgresql"),
-    ("overstap", "effects", "sqlite"),
-    ("overstap", "latency", "postgresql"),
-    ("overstap", "held snapshot", "sqlite"),
-    ("overstap", "recovery", "sqlite"),
-    ("overstap", "parked 200", "sqlite"),
-    ("overstap", "storm", "sqlite"),
-    ("overstap", "ended 100", "sqlite"),
+    ("bare", "one by one", "sqlite", 1),
+    ("overstap", "drain", "postgresql", 1),
+    ("overstap", "effects", "sqlite", 1),
+    ("overstap", "latency", "postgresql", 1),
+    ("overstap", "held snapshot", "sqlite", 2),
+    ("overstap", "recovery", "sqlite", 2),
+    ("overstap", "parked 200", "sqlite", 2),
+    ("overstap", "storm", "sqlite", 2),
+    ("overstap", "ended 100", "sqlite", 2),
 )
 FIGURES = {
     "latency": "p50_ms",
@@ -40,12 +40,14 @@ FIGURES = {
 
 def test_each_scenario_can_be_played_in_small(postgres_server: Callable[[str], str], tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    only = [word for side, what, kind in PLAYED for word in ("--only", f"{side} {what} {kind} x1")]
+    only = [word for side, what, kind, processes in PLAYED for word in ("--only", f"{side} {what} {kind} x{processes}")]
     command = [sys.executable, BENCH, "--quick", "--results", results, "--server", postgres_server("postgres"), *only]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
     rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    played = {(row["side"], row["what"], row["database"]): row for row in rows if row["what"] != "machine"}
+    played = {
+        (row["side"], row["what"], row["database"], row["processes"]): row for row in rows if row["what"] != "machine"
+    }
     assert set(PLAYED) == set(played)
     assert [] == [key for key, row in played.items() if row[FIGURES.get(key[1], "transitions_per_s")] <= 0]
 

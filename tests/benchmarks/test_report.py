@@ -91,7 +91,7 @@ def test_the_most_parked_and_ended_runs_are_compared_with_none() -> None:
 @pytest.mark.parametrize(("figure", "most", "least"), [(0.5, True, True), (0.51, False, True), (0.49, True, False)])
 def test_a_target_holds_at_its_bound(figure: float, most: bool, least: bool) -> None:
     at_most = next(one for one in TARGETS if one.text == "PostgreSQL: latency, p50 ÷ the best peer's")
-    at_least = next(one for one in TARGETS if one.text == "SQLite ÷ the bare database's batches")
+    at_least = next(one for one in TARGETS if one.text == "SQLite, two processes ÷ the bare database's batches")
     assert (most, least) == (at_most.holds(figure), at_least.holds(figure / 2))
 
 
