@@ -580,13 +580,17 @@ class RandomWorld(RuleBasedStateMachine):
         """Answers the notes of those that led a run on."""
         notes = set()
         for run in self.runs:
-            moves = [entry for entry in self.world.journal(run) if entry.kind in {Kind.SUBMITTED, Kind.TRANSITION}]
-            for visit, entry in enumerate(moves):
-                if entry.actor.startswith("admin:"):
+            visit = 0
+            for entry in self.world.journal(run):
+                if entry.actor.startswith("admin:") and entry.kind is Kind.TRANSITION:
                     note = entry.data["reason"]
                     assert entry.event in ANSWERS.get(str(entry.from_state), ())
                     assert f"{run}-{visit}" == self.given[note]
                     notes.add(note)
+                if entry.kind in {Kind.SUBMITTED, Kind.TRANSITION}:
+                    visit += 1
+                elif entry.kind is Kind.REPLAYED:
+                    visit = entry.data["visit"]  # a replay from an earlier step is that visit again
         return notes
 
     def teardown(self) -> None:
