@@ -161,12 +161,15 @@ class Engine:
         self._pauses = self._read_pauses()
 
     def claim(self, worker_id: str, limit: int) -> list[Claim]:
-        """Learn what is paused, and take up to `limit` due runs."""
-        self.look_at_pauses()
+        """Take up to `limit` due runs, and learn what is paused."""
         now = self.clock.now()
-        if limit <= 0:
-            return []
-        return self.claims.claim(worker_id, limit, now, self._lease_from(now))
+        claims = self.claims.claim(worker_id, limit, now, self._lease_from(now)) if limit > 0 else []
+        # Each run tells whether anything was paused when it was taken: mostly nothing is, and there is nothing to read.
+        if claims and not self.claims.paused:
+            self._pauses = ()
+        else:
+            self.look_at_pauses()
+        return claims
 
     def action(self, claim: Claim, now: datetime) -> Action | None:
         """What there is to do for a claimed run now; a step that is paused is nothing to do."""

@@ -80,6 +80,10 @@ class Mailbox:
     def __init__(self) -> None:
         self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
 
+    def __len__(self) -> int:
+        """What was put in and not taken, more or less."""
+        return self._items.qsize()
+
     def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)

@@ -37,7 +37,8 @@ from overstap.workflow.decide import Perform
 log = structlog.get_logger(__name__)
 
 _GATHER_SECONDS = 0.003
-"""How long a commit waits for what quick steps under way bring."""
+"""How long a commit waits for what quick steps under way bring, and a look for a few runs that can go on."""
+_FEW = 8
 
 
 class Worker:
@@ -74,7 +75,7 @@ class Worker:
         self._reach = Reach(settings)
         self._pace = Pace(time.monotonic())
         self._closed = False
-        self._look = True
+        self._look, self._looked = True, time.monotonic()
         self._next_due_known = False
 
     def wake(self) -> None:
@@ -146,7 +147,11 @@ class Worker:
 
     @property
     def _may_look(self) -> bool:
-        return self._look and self._stopping_since is None and self._reach.worth_a_look(len(self._held))
+        if not self._look or self._stopping_since is not None or not self._reach.worth_a_look(len(self._held)):
+            return False
+        # A few that can go on at once do so first.
+        few = len(self._mailbox) > 0 and len(self._held) <= _FEW
+        return not few or time.monotonic() - self._looked > _GATHER_SECONDS
 
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
@@ -169,7 +174,7 @@ class Worker:
             self._stopping_since = time.monotonic()
 
     def _claim(self) -> None:
-        self._look = False
+        self._look, self._looked = False, time.monotonic()
         room = self._reach.runs() - len(self._held)
         claims: list[Claim] = []
         with self._database_may_be_away():

@@ -41,6 +41,10 @@ def held(table: Table, tenant_id: str, subscription_id: str) -> ColumnElement[bo
     return and_(table.c.tenant_id == tenant_id, table.c.subscription_id == subscription_id)
 
 
+HOLD_TENANT = f"SELECT id FROM {TENANT.name} WHERE id = %s FOR UPDATE"  # noqa: S608
+"""What `hold_tenant` does, as a part of a statement on PostgreSQL."""
+
+
 def hold_tenant(connection: Connection, tenant_id: str) -> None:
     """Hold a tenant, if there is one, against every other writer of what it has until the transaction ends."""
     # SQLite knows no FOR UPDATE and needs none: its write transactions come one after the other.

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import JSON
 
-from overstap.store.database import UtcDateTime
+from overstap.store.database import OTHER_WAYS, UtcDateTime
 
 Row = Sequence[Any]
 """One row's values: text, integers, moments and JSON values, or None."""
@@ -35,9 +35,7 @@ _NULL = "NULL"
 _END = "\x00"
 """Between the elements of an array while it is made; no text in the database holds it."""
 
-BY_KEY = [func.set_config(f"enable_{way}", "off", true()) for way in ("seqscan", "hashjoin", "mergejoin")]
-"""What `prefer_keys` selects, for a query that is asked anyway."""
-_BY_KEY = select(*BY_KEY)
+_BY_KEY = select(*(func.set_config(f"enable_{way}", "off", true()) for way in OTHER_WAYS))
 
 
 class BulkInsert:
@@ -96,17 +94,32 @@ class BulkUpdate:
 
 
 class Together:
-    """Several of these, which PostgreSQL gets as one statement: one way there and back."""
+    """Several of these, which PostgreSQL gets as one statement: one way there and back.
 
-    def __init__(self, first: BulkInsert | BulkUpdate, *others: BulkInsert) -> None:
+    Args:
+        hold: a query with one parameter that locks rows; on PostgreSQL `alone` does it too.
+        tell: expressions that `alone` evaluates too.
+    """
+
+    def __init__(self, first: BulkInsert | BulkUpdate, *others: BulkInsert, hold: str = "", tell: str = "") -> None:
         self._parts = (first, *others)
+        self._hold = f"held AS ({hold}), " if hold else ""
+        # The query that holds rows is done only where its answer is asked for.
+        self._told = (", (SELECT count(*) FROM held)" if hold else "") + (f", {tell}" if tell else "")  # noqa: S608
         self._statement = lru_cache(_SHAPES)(self._make_statement)
+        self._alone = lru_cache(_SHAPES)(self._make_alone)
 
     def _make_statement(self, first: Shape, *others: Shape) -> str:
         parts = [f"first AS ({self._parts[0].postgresql(first)} RETURNING 1)"]
         for number, shape in enumerate(others, 1):
             parts.append(f"other_{number} AS ({self._parts[number].postgresql(shape)})")
         return f"WITH {', '.join(parts)} SELECT count(*) FROM first"  # noqa: S608
+
+    def _make_alone(self, *shapes: Shape) -> str:
+        parts = self._make_statement(*shapes).removeprefix("WITH ").removesuffix("SELECT count(*) FROM first")
+        # A division by zero undoes the statement where a row was otherwise.
+        guard = "CASE WHEN count(*) = %s THEN count(*) ELSE 1 / (count(*) - count(*)) END"
+        return f"WITH {self._hold}{parts}SELECT {guard}{self._told} FROM first"  # noqa: S608
 
     def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
         """Do it, in the connection's transaction; answers how many rows the first one wrote.
@@ -120,12 +133,29 @@ class Together:
                 for part, given in zip(self._parts, rows, strict=True)
             ]
             return written[0]
+        shapes, values = self._arrays(rows)
+        return int(connection.exec_driver_sql(self._statement(*shapes), values).scalar_one())
+
+    def alone(self, connection: Connection, *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
+        """Do it on PostgreSQL as a transaction of its own, and only if the first one writes all of its rows.
+
+        Args:
+            connection: of `Database.each`.
+            hold: the parameter of the query that locks rows.
+
+        Raises:
+            DataError: when the first one did not; then nothing was written.
+        """
+        shapes, values = self._arrays(rows)
+        connection.exec_driver_sql(self._alone(*shapes), (*hold, *values, len(rows[0])))
+
+    def _arrays(self, rows: Sequence[Sequence[Row]]) -> tuple[list[Shape], tuple[str | None, ...]]:
         shapes, values = [], []
         for part, given in zip(self._parts, rows, strict=True):
             shape, told = _arrays(part.encoders, given)
             shapes.append(shape)
             values += told
-        return int(connection.exec_driver_sql(self._statement(*shapes), tuple(values)).scalar_one())
+        return shapes, tuple(values)
 
 
 def among(connection: Connection, column: ColumnElement[str], keys: Collection[str]) -> ColumnElement[bool]:

@@ -6,23 +6,34 @@ claim with a new token does, and from then on the old holder's writes are droppe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import Connection, Row, bindparam, select, union_all, update
+from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BY_KEY, BulkUpdate
+from overstap.store.bulk import BulkUpdate
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
 from overstap.store.database import Database, UtcDateTime
+from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, to_run
 from overstap.store.tally import fold_tally
 from overstap.workflow.priority import Priority
 
 _reschedule = BulkUpdate(RUN, SCHEDULING, ("id",))
+
+
+def _taking(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    until = bindparam("b_until", type_=UtcDateTime())
+    take = update(RUN).where(chosen)
+    take = take.values(
+        claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
+    )
+    return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox, select(PAUSE.c.name).exists().label("paused"))
 
 
 class Claims:
@@ -34,44 +45,58 @@ class Claims:
 
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
-        # On PostgreSQL the look for what is due has the claims that follow find their rows by key.
-        self._queue = DueQueue(workflows, BY_KEY if database.dialect == "postgresql" else ())
-        self._take = {priority: self._taking(priority) for priority in Priority}
-
-    def _taking(self, priority: Priority) -> ReturningUpdate[Any]:
-        until = bindparam("b_until", type_=UtcDateTime())
-        take = update(RUN).values(
-            claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
-        )
-        due = self._queue.next(priority)
-        if self._database.dialect == "postgresql":
-            # A CTE, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
-            chosen = due.with_for_update(skip_locked=True).cte("chosen")
-            take = take.where(RUN.c.id == chosen.c.id)
+        self._queue = DueQueue(workflows)
+        self.paused = False
+        """Whether there was any pause when runs were taken last."""
+        self._crowded = True
+        """Whether more may be due than there was room for: then it matters whose turn it is."""
+        if database.dialect == "postgresql":
+            # CTEs, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
+            lines = [self._queue.next(one).with_for_update(skip_locked=True).cte(one.value) for one in Priority]
+            self._take = {one: _taking(RUN.c.id == line.c.id) for one, line in zip(Priority, lines, strict=True)}
+            some = union_all(*(select(line.c.id) for line in lines)).limit(bindparam("b_count")).cte("some")
+            self._take_any = _taking(RUN.c.id == some.c.id)
         else:
-            take = take.where(RUN.c.id.in_(due))
-        return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox)
+            self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one))) for one in Priority}
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
         """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
-        if self._database.dialect == "sqlite":  # a writer shuts out all others there, so it comes only with a reason
-            with self._database.read() as connection:
-                if not self._queue.shares(connection, 1, now):
-                    return []
-        with self._database.write() as connection:
+        about = {"b_now": now, "b_worker": worker_id, "b_until": until}
+        if self._database.dialect == "postgresql":
+            return self._claim_at_once(limit, about)
+        with self._database.read() as connection:
             shares = self._queue.shares(connection, limit, now)
-            if not shares:
-                return []
-            rows: list[Row[Any]] = []
-            about = {"b_now": now, "b_worker": worker_id, "b_until": until}
-            for priority, count in shares.items():
-                rows += connection.execute(self._take[priority], {**about, "b_count": count})
-            # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
-            inboxes = pending_signals(connection, [row.id for row in rows if row.inbox])
-            return [
-                Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
-                for row in sorted(rows, key=lambda row: row.id)
-            ]
+        if not shares:  # a writer shuts out all others there, so it comes only with a reason
+            return []
+        with self._database.write() as connection:
+            return self._claim(connection, shares, about)
+
+    def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
+        """Claim by one statement, where nothing has to be weighed."""
+        with self._database.each() as connection:
+            if self._crowded:
+                claims = self._claim(connection, self._queue.shares(connection, limit, about["b_now"]), about)
+            else:
+                rows = connection.execute(self._take_any, {**about, "b_count": limit}).all()
+                claims = self._claims(connection, rows, about)
+        self._crowded = len(claims) == limit
+        return claims
+
+    def _claim(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> list[Claim]:
+        rows: list[Row[Any]] = []
+        for priority, count in shares.items():
+            rows += connection.execute(self._take[priority], {**about, "b_count": count})
+        return self._claims(connection, rows, about)
+
+    def _claims(self, connection: Connection, rows: Sequence[Row[Any]], about: Mapping[str, Any]) -> list[Claim]:
+        self.paused = any(row.paused for row in rows)
+        # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
+        inboxes = pending_signals(connection, [row.id for row in rows if row.inbox])
+        until, worker_id = about["b_until"], about["b_worker"]
+        return [
+            Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
+            for row in sorted(rows, key=lambda row: row.id)
+        ]
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""

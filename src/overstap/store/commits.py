@@ -7,16 +7,16 @@ was written: whose it is now is looked at under the rows' locks, and the others 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkUpdate, Together, among, prefer_keys
+from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
 from overstap.store.database import Database
 from overstap.store.effects import record_intents, settle_effects
 from overstap.store.notices import record_notices
@@ -53,10 +53,13 @@ def commit(
     # An effect is written down beside its run, and what a pause parks depends on that pause: those hold the rows first.
     if not intents and not any(item.parked_by for item in settlements):
         try:
+            if database.dialect == "postgresql" and not any(_needs_more(item) for item in settlements):
+                return _write_at_once(database, settlements)
             with database.write() as connection:
                 return _write(connection, settlements, now)
-        except (_SomeLostError, IntegrityError):
-            pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
+        # A journal that has grown meanwhile refuses the entry, before the number of updates is known.
+        except (_SomeLostError, IntegrityError, DataError):
+            pass
     with database.write() as connection:
         prefer_keys(connection)
         found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
@@ -71,26 +74,67 @@ class _SomeLostError(Exception):
     """Not all runs are as their claims know them; nothing may be committed."""
 
 
+def _needs_more(item: Settlement) -> bool:
+    """Whether more is to be written than the run, its journal and the counters."""
+    return bool(item.notices or item.settled or item.effects)
+
+
+def _write_at_once(database: Database, settlements: Sequence[Settlement]) -> Committed:
+    """Write settlements that need no more, in one statement that PostgreSQL commits by itself.
+
+    Raises:
+        DataError: when a run is not as its claim knows it.
+    """
+    result, _, rows = _rows(settlements, frozenset(), sqlite=False)
+    with database.each() as connection:
+        _advance.alone(connection, rows, *_additions(settlements))
+    return result
+
+
 def _write(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> Committed:
     """Write settlements, and all that belongs to them.
 
     Raises:
         _SomeLostError: when a run is not as its claim knows it.
     """
-    result = Committed()
     if not settlements:
-        return result
+        return Committed()
     places = {(item.parked_by.scope.value, item.parked_by.name) for item in settlements if item.parked_by}
-    paused = in_force(connection, places) if places else set()
+    paused = in_force(connection, places) if places else frozenset()
+    result, carried, rows = _rows(settlements, paused, sqlite=connection.dialect.name == "sqlite")
+    if len(rows) > _FEW:
+        prefer_keys(connection)
+    if _carry_on(connection, carried) + _advance(connection, rows, *_additions(settlements)) != len(settlements):
+        raise _SomeLostError
+    record_notices(connection, (notice for item in settlements for notice in item.notices))
+    if settled := [signal_id for item in settlements for signal_id in item.settled]:
+        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
+    settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
+    return result
+
+
+def _additions(settlements: Sequence[Settlement]) -> tuple[list[Row], list[Row]]:
+    """What comes to the counters and to the journals."""
+    counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
+    entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
+    return counts, entries
+
+
+def _rows(
+    settlements: Sequence[Settlement], paused: Collection[tuple[str, str]], *, sqlite: bool
+) -> tuple[Committed, list[Row], list[Row]]:
+    """What becomes of the claims, and the rows that `_carry_on` and `_advance` take."""
+    result = Committed()
     # SQLite writes an index anew for each column that is named, PostgreSQL for each that changes.
-    carried, rows = [], []
+    carried: list[Row] = []
+    rows: list[Row] = []
     for item in settlements:
         run, claim = item.run, item.claim
         guard = (run.id, claim.token, claim.worker_id, claim.run.seq, claim.inbox)
         if item.keep:
             left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
             result.kept.append(Claim(run, claim.token, claim.inbox, left, claim.until, claim.worker_id))
-            if connection.dialect.name == "sqlite":
+            if sqlite:
                 carried.append((*carried_row(run), *guard))
                 continue
             # As they are: the claim's end moves with the renewals.
@@ -102,17 +146,7 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
             parked = by is not None and (by.scope.value, by.name) in paused
             scheduling = (run.deadline_at if parked else run.due_at, None, None)
         rows.append((*changing_row(run), *scheduling, *guard))
-    counts = tally_rows((item.claim.run, item.run) for item in settlements)
-    entries = [journal_row(entry) for item in settlements for entry in item.entries]
-    if len(rows) > _FEW:
-        prefer_keys(connection)
-    if _carry_on(connection, carried) + _advance(connection, rows, counts, entries) != len(settlements):
-        raise _SomeLostError
-    record_notices(connection, (notice for item in settlements for notice in item.notices))
-    if settled := [signal_id for item in settlements for signal_id in item.settled]:
-        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
-    settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
-    return result
+    return result, carried, rows
 
 
 @dataclass(slots=True)

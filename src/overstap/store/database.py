@@ -28,6 +28,8 @@ _SQLITE_CACHE_KIB = 64 * 1024
 """What a connection to SQLite keeps of the file at most. With the default of 2 MB a batch of 500 does not fit."""
 _SQLITE_WAL_PAGES = 8000
 """After so many pages (32 MB) SQLite brings its log into the file. Every other batch reaches the default of 1000."""
+OTHER_WAYS = ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material")
+"""What PostgreSQL does in place of looking each row up by its key, as its settings call it."""
 _REST_SECONDS = 1.0
 """After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
@@ -158,12 +160,16 @@ class Database:
         isolation = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {}
         self._reader = self.engine.execution_options(**isolation)
         self._writer = self.engine.execution_options(overstap_write=True)
+        by_key = "".join(f" -c enable_{way}=off" for way in OTHER_WAYS) + " -c plan_cache_mode=force_generic_plan"
+        # Opens nothing until it is used. There is nothing to roll back where each statement is committed.
+        alone = {**isolation, "pool_reset_on_return": None}
+        self._keyed = self._make_engine(pool_size, by_key, **alone)
 
-    def _make_engine(self, pool_size: int) -> Engine:
+    def _make_engine(self, pool_size: int, options: str = "", **more: Any) -> Engine:
         connect: dict[str, Any] = (
             {"timeout": BUSY_SECONDS, "check_same_thread": False}
             if self.dialect == "sqlite"
-            else {"options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s", "connect_timeout": 10}
+            else {"options": f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS}s{options}", "connect_timeout": 10}
         )
         engine = create_engine(
             self.url,
@@ -172,6 +178,7 @@ class Database:
             json_deserializer=orjson.loads,
             pool_size=pool_size,
             max_overflow=pool_size,
+            **more,
         )
         if self.dialect == "postgresql":
             event.listen(engine, "checkout", _ask_after_a_rest)
@@ -190,6 +197,13 @@ class Database:
         isolation = "REPEATABLE READ" if self.dialect == "postgresql" else None
         engine = self.engine.execution_options(isolation_level=isolation) if isolation else self.engine
         return self._transaction(engine, nullcontext())
+
+    def each(self) -> AbstractContextManager[Connection]:
+        """A connection to PostgreSQL that commits each statement by itself, one way there and back.
+
+        It finds rows by key, in the order that the keys are given.
+        """
+        return self._transaction(self._keyed, nullcontext())
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
@@ -231,6 +245,7 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self._keyed.dispose()
         if self._gate is not None:
             self._gate.close()
 

@@ -25,13 +25,12 @@ class DueQueue:
 
     Args:
         workflows: name and version of the definitions this process has; other runs are left to those that have theirs.
-        also: what the look for what is due selects besides.
     """
 
-    def __init__(self, workflows: Iterable[tuple[str, int]], also: Iterable[ColumnElement[Any]] = ()) -> None:
+    def __init__(self, workflows: Iterable[tuple[str, int]]) -> None:
         self._ours = tuple_(RUN.c.workflow, RUN.c.version).in_(sorted(workflows)) & RUN.c.due_at.is_not(None)
         # Built once: to put a statement together costs more than what the database does with it.
-        self._due = self._firsts(RUN.c.due_at <= _NOW).add_columns(*also)
+        self._due = self._firsts(RUN.c.due_at <= _NOW)
         self._later = self._firsts(RUN.c.due_at > _NOW)
         self._lines = {one: self._line(one, select(RUN.c.due_at)) for one in Priority}
 
@@ -73,4 +72,4 @@ class DueQueue:
 
 def _moments(connection: Connection, firsts: Select[Any], now: datetime) -> dict[Priority, datetime]:
     row = connection.execute(firsts, {"b_now": now}).one()
-    return {one: moment for one, moment in zip(Priority, row, strict=False) if moment is not None}
+    return {one: moment for one, moment in zip(Priority, row, strict=True) if moment is not None}

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, update
+import sqlalchemy
+from sqlalchemy import Connection, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
-from overstap.store.books import hold_tenant
-from overstap.store.bulk import BulkInsert, Together
+from overstap.store.books import HOLD_TENANT
+from overstap.store.bulk import BulkInsert, Row, Together
 from overstap.store.database import Database
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
@@ -34,7 +35,7 @@ from overstap.store.rows import (
     to_signal,
 )
 from overstap.store.tally import append_tally, tally_rows
-from overstap.store.wakeup import notify
+from overstap.store.wakeup import CHANNEL, notify
 from overstap.workflow.decide import Decision, Signal
 from overstap.workflow.priority import Priority
 from overstap.workflow.run import JournalEntry, Run
@@ -92,7 +93,7 @@ STORED = [
 ]
 
 
-def to_stored(row: Row[Any]) -> StoredRun:
+def to_stored(row: sqlalchemy.Row[Any]) -> StoredRun:
     """The run in a row that holds `STORED`."""
     return StoredRun(
         run=to_run(row),
@@ -108,9 +109,14 @@ def to_stored(row: Row[Any]) -> StoredRun:
 
 
 _NEW_COLUMNS = [
-    column.name for column in RUN.c if column.computed is None and column.name not in {"claimed_by", "claim_until"}
+    column.name
+    for column in RUN.c
+    if column.computed is None and column.name not in {"claimed_by", "claim_until", "error", "held", "ended_at"}
 ]
-_insert = Together(BulkInsert(RUN, _NEW_COLUMNS), append_tally, append_journal)
+"""All that a new run has. More than 50 are too many for the driver, which would read the statement anew each time."""
+_insert = Together(
+    BulkInsert(RUN, _NEW_COLUMNS), append_tally, append_journal, hold=HOLD_TENANT, tell=f"pg_notify('{CHANNEL}', '')"
+)
 
 
 class Runs:
@@ -132,15 +138,21 @@ class Runs:
         row = [values[name] for name in _NEW_COLUMNS]
         while True:
             try:
-                with self._database.write() as connection:
-                    # Who changes the tenant from outside has found no run: none may begin until that is committed.
-                    hold_tenant(connection, run.tenant_id)
-                    _insert(connection, [row], tally_rows([(None, run)]), [journal_row(decision.entry)])
-                    notify(connection)
+                self._write_new(row, tally_rows([(None, run)]), journal_row(decision.entry), run.tenant_id)
             except IntegrityError:
                 self._explain(run, key)  # else the rival has ended meanwhile: there is room now
             else:
                 return
+
+    def _write_new(self, row: Row, counts: Sequence[Row], entry: Row, tenant_id: str) -> None:
+        if self._database.dialect == "postgresql":
+            # Who changes the tenant from outside has found no run: none may begin until that is committed. So the
+            # tenant is held, by the statement itself.
+            with self._database.each() as connection:
+                _insert.alone(connection, [row], counts, [entry], hold=[tenant_id])
+        else:
+            with self._database.write() as connection:
+                _insert(connection, [row], counts, [entry])
 
     def _explain(self, run: Run, key: str | None) -> None:
         if key is not None and self.by_key(key) is not None:

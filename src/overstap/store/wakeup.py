@@ -1,13 +1,15 @@
 """Waking workers the moment something becomes due: LISTEN/NOTIFY on PostgreSQL.
 
 SQLite tells nobody anything. But a connection can ask whether others have written since it asked last
-(`PRAGMA data_version`), which reads one number in shared memory: that is asked a few hundred times a second.
+(`PRAGMA data_version`), which reads one number in shared memory: that is asked a few hundred times a second, and more
+often while others write.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -18,7 +20,9 @@ from overstap.store.database import Database
 
 CHANNEL = "overstap_due"
 _LOOK_UP_SECONDS = 0.5
-_ASK_SECONDS = 0.004
+_ASK_SECONDS = (0.0005, 0.004)
+"""While others write, and after a second without."""
+_LULL_SECONDS = 1.0
 
 
 def notify(connection: Connection) -> None:
@@ -61,11 +65,11 @@ class Listener:
         while not self._closing.is_set():
             try:
                 with closing(sqlite3.connect(str(self._database.url.database), isolation_level=None)) as connection:
-                    before = None
-                    while not self._closing.wait(_ASK_SECONDS):
+                    before, wrote = None, 0.0
+                    while not self._closing.wait(_ASK_SECONDS[time.monotonic() - wrote > _LULL_SECONDS]):
                         version = connection.execute("PRAGMA data_version").fetchone()
                         if version != before:
-                            before = version
+                            before, wrote = version, time.monotonic()
                             self._wake()
             except sqlite3.Error as error:
                 self._lost(str(error))
