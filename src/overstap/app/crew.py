@@ -8,12 +8,12 @@ got on for a moment.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from greenlet import getcurrent, greenlet
 
@@ -25,6 +25,8 @@ from overstap.store.rows import EffectRecord
 
 _HERE_SECONDS = 0.02
 """How long the caller does steps itself at a time: as long as a batch of quick ones takes, which no claim minds."""
+_SOME = 128
+"""Steps done at a time while the database works: a fraction of a millisecond."""
 _AT_ONCE = 250
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
 _LONG_SECONDS = 0.05
@@ -62,7 +64,8 @@ class Crew:
         self._record = record
         self._tell = tell
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="overstap-step")
-        self._todo: deque[tuple[Claim, str]] = deque()
+        self._todo: deque[Begin] = deque()
+        self._here: deque[Begin] = deque()
         self._under_way: set[str] = set()
         self._working = 0
         self._lock = threading.Lock()
@@ -79,21 +82,39 @@ class Crew:
         """Whether a step waits for a thread that could be had."""
         return bool(self._todo) and self._working < self._threads
 
+    @property
+    def left_here(self) -> int:
+        """Steps that wait for `do_here`."""
+        return len(self._here)
+
     def start(self, begins: Sequence[Begin], is_local: Callable[[str], bool]) -> None:
-        """Have steps done: quick ones that reach nothing outside here and now, for handing them over takes longer.
+        """Have steps done in threads; quick ones that reach nothing outside are left for `do_here`.
 
         Args:
             is_local: whether a step reaches nothing outside.
         """
-        limit = time.perf_counter() + _HERE_SECONDS if self.quick else -math.inf
         for claim, step in begins:
             self._under_way.add(claim.run.id)
-            if is_local(step) and time.perf_counter() < limit:
-                self._do_here(claim, step)
-            else:
-                self._todo.append((claim, step))
+            (self._here if self.quick and is_local(step) else self._todo).append((claim, step))
+        if not self.quick and self._here:
+            self._todo += self._here
+            self._here.clear()
         # One thread while steps are quick, else as many as there are steps.
         self._let_work(1 if self.quick else self._threads)
+
+    def do_here(self, steps: int) -> None:
+        """Do so many of the steps left for it, or as many as a moment allows; handing them over would take longer."""
+        limit = time.perf_counter() + _HERE_SECONDS
+        while self._here and steps > 0 and time.perf_counter() < limit:
+            self._do_here(*self._here.popleft())
+            steps -= 1
+
+    def do_some_here(self) -> bool:
+        """Do a few of the steps left for it; answers whether there were any."""
+        if not self._here:
+            return False
+        self.do_here(_SOME)
+        return True
 
     def _do_here(self, claim: Claim, step: str) -> None:
         began = time.perf_counter()
@@ -122,12 +143,11 @@ class Crew:
 
     def drop_waiting(self) -> None:
         """Begin no step that has not been begun."""
-        while True:
-            try:
-                claim, _ = self._todo.popleft()
-            except IndexError:
-                return
-            self._under_way.discard(claim.run.id)
+        for waiting in (self._here, self._todo):
+            with suppress(IndexError):
+                while True:
+                    claim, _ = waiting.popleft()
+                    self._under_way.discard(claim.run.id)
 
     def dismiss(self) -> None:
         """Begin no step any more; those under way are not waited for."""

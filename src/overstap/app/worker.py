@@ -32,6 +32,7 @@ from overstap.settings import WorkerSettings
 from overstap.store.batch import Claim
 from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
+from overstap.store.overlap import meanwhile
 from overstap.workflow.decide import Perform
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 _GATHER_SECONDS = 0.003
 """How long a commit waits for what quick steps under way bring, and a look for a few runs that can go on."""
 _FEW = 8
+"""Runs that are not worth two commits, and that go on before others are looked for."""
 
 
 class Worker:
@@ -131,6 +133,7 @@ class Worker:
 
     def _take(self) -> CameIn:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
+        self._crew.do_here(self._portion() - len(self._mailbox))
         patience = self._patience()
         came_in = self._mailbox.take(patience if self._next_due_known else min(_GATHER_SECONDS, patience))
         if not any(came_in) and not self._next_due_known:
@@ -141,9 +144,14 @@ class Worker:
         if not any(came_in) and not self._crew.waiting:
             came_in[0].add(Beat.LOOK)
         if self._reach.quick:
-            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew))
+            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew) - self._crew.left_here)
         self._crew.call_in_another()
         return came_in
+
+    def _portion(self) -> int:
+        """How many steps to have done before a commit: half of them, where the rest is done while it is under way."""
+        held = len(self._held)
+        return held // 2 if self._engine.claims.overlaps and held > _FEW else held
 
     @property
     def _may_look(self) -> bool:
@@ -155,7 +163,7 @@ class Worker:
 
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
-        if self._may_look:
+        if self._may_look or self._crew.left_here:
             return 0.0
         if self._crew.waiting:
             return _GATHER_SECONDS
@@ -178,7 +186,8 @@ class Worker:
         room = self._reach.runs() - len(self._held)
         claims: list[Claim] = []
         with self._database_may_be_away():
-            claims = self._engine.claim(self.id, room)
+            with meanwhile(self._crew.do_some_here):
+                claims = self._engine.claim(self.id, room)
             self._next_due_known = False
         self._look = 0 < room == len(claims)
         for claim in claims:
@@ -239,7 +248,8 @@ class Worker:
     def _settle(self, work: list[Work], intents: list[IntentsAsked]) -> None:
         if not work and not intents:
             return
-        committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
+        with meanwhile(self._crew.do_some_here):
+            committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
         for claim in committed.overtaken:
             self._held[claim.run.id] = claim
         for asked in intents:

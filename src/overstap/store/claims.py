@@ -46,6 +46,8 @@ class Claims:
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
         self._queue = DueQueue(workflows)
+        self.overlaps = database.dialect == "postgresql"
+        """Whether other work can be done while a commit is under way; see `overlap`."""
         self.paused = False
         """Whether there was any pause when runs were taken last."""
         self._crowded = True

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Operat
 from sqlalchemy.types import TypeDecorator
 
 from overstap.errors import BadInput, OverstapError
+from overstap.store.overlap import OverlappingConnection
 
 BUSY_SECONDS = 30
 _PAUSE_SECONDS = 0.0002
@@ -181,6 +182,7 @@ class Database:
             **more,
         )
         if self.dialect == "postgresql":
+            event.listen(engine, "do_connect", _connect)
             event.listen(engine, "checkout", _ask_after_a_rest)
             event.listen(engine, "checkin", _note_the_time)
         if self.dialect == "sqlite":
@@ -248,6 +250,10 @@ class Database:
         self._keyed.dispose()
         if self._gate is not None:
             self._gate.close()
+
+
+def _connect(_dialect: Dialect, _record: Any, arguments: Any, named: Any) -> OverlappingConnection:
+    return OverlappingConnection.connect(*arguments, **named)
 
 
 def _note_the_time(_connection: Any, record: Any) -> None:
