@@ -25,7 +25,7 @@ from overstap.store.rows import EffectRecord
 
 _HERE_SECONDS = 0.02
 """How long the caller does steps itself at a time: as long as a batch of quick ones takes, which no claim minds."""
-_SOME = 128
+_SOME = 32
 """Steps done at a time while the database works: a fraction of a millisecond."""
 _AT_ONCE = 250
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
@@ -103,11 +103,16 @@ class Crew:
         self._let_work(1 if self.quick else self._threads)
 
     def do_here(self, steps: int) -> None:
-        """Do so many of the steps left for it, or as many as a moment allows; handing them over would take longer."""
+        """Do so many of the steps left for it, at least one, or as many as a moment allows.
+
+        Handing them over would take longer.
+        """
         limit = time.perf_counter() + _HERE_SECONDS
-        while self._here and steps > 0 and time.perf_counter() < limit:
+        while self._here:
             self._do_here(*self._here.popleft())
             steps -= 1
+            if steps <= 0 or time.perf_counter() > limit:
+                return
 
     def do_some_here(self) -> bool:
         """Do a few of the steps left for it; answers whether there were any."""

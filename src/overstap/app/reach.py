@@ -14,12 +14,19 @@ _QUICKEST = 0.0001
 """The least time a step is taken to last, in seconds."""
 _QUICK = 0.0005
 """Steps that last less, in seconds, are worth no thread of their own."""
+FEW = 8
+"""Runs that are not worth two commits, and that go on before others are looked for."""
 
 
 class Reach:
-    """Learns from the steps that are done; takes them for slow until then."""
+    """Learns from the steps that are done; takes them for slow until then.
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    Args:
+        overlaps: whether steps can be done while a commit is under way.
+    """
+
+    def __init__(self, settings: WorkerSettings, *, overlaps: bool = False) -> None:
+        self._overlaps = overlaps
         self._threads, self._batch = settings.threads, settings.batch
         self._tick = settings.tick.total_seconds()
         self._average = self._tick
@@ -37,6 +44,10 @@ class Reach:
         """Whether there is room for a good part of what can be held; for less, the next beat is soon enough."""
         runs = self.runs()
         return 4 * (runs - held) >= runs
+
+    def portion(self, held: int) -> int:
+        """How many quick steps to do before a commit: half of them, where the others are done while it is under way."""
+        return held // 2 if self._overlaps and held > FEW else held
 
     def runs(self) -> int:
         """How many runs to hold, at least two for each thread and at most `batch`."""

@@ -24,7 +24,7 @@ from overstap.app.engine import Engine
 from overstap.app.limiting import Begin, Gate
 from overstap.app.mailbox import Beat, CameIn, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
-from overstap.app.reach import Reach
+from overstap.app.reach import FEW, Reach
 from overstap.app.settling import Settler, Work
 from overstap.app.stepping import Stepping
 from overstap.app.ticker import Ticker
@@ -39,8 +39,6 @@ log = structlog.get_logger(__name__)
 
 _GATHER_SECONDS = 0.003
 """How long a commit waits for what quick steps under way bring, and a look for a few runs that can go on."""
-_FEW = 8
-"""Runs that are not worth two commits, and that go on before others are looked for."""
 
 
 class Worker:
@@ -74,7 +72,7 @@ class Worker:
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
-        self._reach = Reach(settings)
+        self._reach = Reach(settings, overlaps=engine.claims.overlaps)
         self._pace = Pace(time.monotonic())
         self._closed = False
         self._look, self._looked = True, time.monotonic()
@@ -133,7 +131,7 @@ class Worker:
 
     def _take(self) -> CameIn:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        self._crew.do_here(self._portion() - len(self._mailbox))
+        self._crew.do_here(self._reach.portion(len(self._held)) - len(self._mailbox))
         patience = self._patience()
         came_in = self._mailbox.take(patience if self._next_due_known else min(_GATHER_SECONDS, patience))
         if not any(came_in) and not self._next_due_known:
@@ -148,17 +146,12 @@ class Worker:
         self._crew.call_in_another()
         return came_in
 
-    def _portion(self) -> int:
-        """How many steps to have done before a commit: half of them, where the rest is done while it is under way."""
-        held = len(self._held)
-        return held // 2 if self._engine.claims.overlaps and held > _FEW else held
-
     @property
     def _may_look(self) -> bool:
         if not self._look or self._stopping_since is not None or not self._reach.worth_a_look(len(self._held)):
             return False
         # A few that can go on at once do so first.
-        few = len(self._mailbox) > 0 and len(self._held) <= _FEW
+        few = len(self._mailbox) > 0 and len(self._held) <= FEW
         return not few or time.monotonic() - self._looked > _GATHER_SECONDS
 
     def _patience(self) -> float:

@@ -101,7 +101,9 @@ class Together:
         tell: expressions that `alone` evaluates too.
     """
 
-    def __init__(self, first: BulkInsert | BulkUpdate, *others: BulkInsert, hold: str = "", tell: str = "") -> None:
+    def __init__(
+        self, first: BulkInsert | BulkUpdate, *others: BulkInsert | BulkUpdate, hold: str = "", tell: str = ""
+    ) -> None:
         self._parts = (first, *others)
         self._hold = f"held AS ({hold}), " if hold else ""
         # The query that holds rows is done only where its answer is asked for.

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
 from overstap.store.database import Database
-from overstap.store.effects import record_intents, settle_effects
+from overstap.store.effects import outcome_row, record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
 from overstap.store.rows import (
@@ -38,7 +38,9 @@ from overstap.workflow.value import value
 
 SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
-_advance = Together(BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal)
+_advance = Together(
+    BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal, settle_effects
+)
 _carry_on = BulkUpdate(RUN, CARRIED_COLUMNS, _GUARD)
 _FEW = 8
 """Runs for which PostgreSQL goes by keys unasked, except in tables that are small themselves."""
@@ -54,7 +56,7 @@ def commit(
     if not intents and not any(item.parked_by for item in settlements):
         try:
             if database.dialect == "postgresql" and not any(_needs_more(item) for item in settlements):
-                return _write_at_once(database, settlements)
+                return _write_at_once(database, settlements, now)
             with database.write() as connection:
                 return _write(connection, settlements, now)
         # A journal that has grown meanwhile refuses the entry, before the number of updates is known.
@@ -75,11 +77,11 @@ class _SomeLostError(Exception):
 
 
 def _needs_more(item: Settlement) -> bool:
-    """Whether more is to be written than the run, its journal and the counters."""
-    return bool(item.notices or item.settled or item.effects)
+    """Whether more is to be written than the run, its journal, its effects' outcomes and the counters."""
+    return bool(item.notices or item.settled)
 
 
-def _write_at_once(database: Database, settlements: Sequence[Settlement]) -> Committed:
+def _write_at_once(database: Database, settlements: Sequence[Settlement], now: datetime) -> Committed:
     """Write settlements that need no more, in one statement that PostgreSQL commits by itself.
 
     Raises:
@@ -87,7 +89,7 @@ def _write_at_once(database: Database, settlements: Sequence[Settlement]) -> Com
     """
     result, _, rows = _rows(settlements, frozenset(), sqlite=False)
     with database.each() as connection:
-        _advance.alone(connection, rows, *_additions(settlements))
+        _advance.alone(connection, rows, *_additions(settlements, now))
     return result
 
 
@@ -104,20 +106,20 @@ def _write(connection: Connection, settlements: Sequence[Settlement], now: datet
     result, carried, rows = _rows(settlements, paused, sqlite=connection.dialect.name == "sqlite")
     if len(rows) > _FEW:
         prefer_keys(connection)
-    if _carry_on(connection, carried) + _advance(connection, rows, *_additions(settlements)) != len(settlements):
+    if _carry_on(connection, carried) + _advance(connection, rows, *_additions(settlements, now)) != len(settlements):
         raise _SomeLostError
     record_notices(connection, (notice for item in settlements for notice in item.notices))
     if settled := [signal_id for item in settlements for signal_id in item.settled]:
         connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
-    settle_effects(connection, [effect for item in settlements for effect in item.effects], now)
     return result
 
 
-def _additions(settlements: Sequence[Settlement]) -> tuple[list[Row], list[Row]]:
-    """What comes to the counters and to the journals."""
+def _additions(settlements: Sequence[Settlement], now: datetime) -> tuple[list[Row], list[Row], list[Row]]:
+    """What comes to the counters and to the journals, and how effects turned out."""
     counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
     entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
-    return counts, entries
+    outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
+    return counts, entries, outcomes
 
 
 def _rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -11,13 +12,14 @@ from overstap.store.batch import Intent
 from overstap.store.bulk import BulkInsert, BulkUpdate, among
 from overstap.store.rows import EFFECT, EffectRecord, to_effect
 
-_settle = BulkUpdate(EFFECT, ("status", "response", "error", "settled_at"), ("key",))
+settle_effects = BulkUpdate(EFFECT, ("status", "response", "error", "settled_at"), ("key",))
+"""Writes down how effects turned out; takes `outcome_row`s."""
 _record = BulkInsert(EFFECT, ("key", "run_id", "operation", "status", "request", "at"))
 
 
-def settle_effects(connection: Connection, effects: Sequence[EffectRecord], now: datetime) -> None:
-    """Write down how effects turned out."""
-    _settle(connection, [(one.status, one.response, one.error, now, one.key) for one in effects])
+def outcome_row(effect: EffectRecord, now: datetime) -> tuple[Any, ...]:
+    """How an effect turned out."""
+    return (effect.status, effect.response, effect.error, now, effect.key)
 
 
 def record_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> dict[str, EffectRecord]:

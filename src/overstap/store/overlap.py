@@ -38,13 +38,21 @@ def meanwhile(work: Work) -> Iterator[None]:
 class OverlappingConnection(psycopg.Connection[Any]):
     """A connection that has the work of `meanwhile` done while it waits."""
 
-    def wait(self, gen: Generator[Wait, Ready, Any], *args: Any, **named: Any) -> Any:
+    def wait(self, gen: Generator[Wait, Ready | int, Any], *args: Any, **named: Any) -> Any:
         """Wait as psycopg does, after there is nothing else to do."""
         work = _here.work
         return super().wait(gen if work is None else _busy(gen, self.pgconn.socket, work), *args, **named)
 
 
-def _busy(gen: Generator[Wait, Ready, Any], socket: int, work: Work) -> Generator[Wait, Ready, Any]:
+def _do(work: Work) -> bool:
+    _here.work = None  # what it waits for itself is no time for more of it
+    try:
+        return work()
+    finally:
+        _here.work = work
+
+
+def _busy(gen: Generator[Wait, Ready | int, Any], socket: int, work: Work) -> Generator[Wait, Ready | int, Any]:
     """What `gen` is, with work done before each wait for an answer."""
     answers = select.poll()
     answers.register(socket, select.POLLIN)
@@ -52,7 +60,7 @@ def _busy(gen: Generator[Wait, Ready, Any], socket: int, work: Work) -> Generato
         state = next(gen)
         while True:
             if state is Wait.R:
-                while not answers.poll(0) and work():
+                while not answers.poll(0) and _do(work):
                     pass
             state = gen.send((yield state))
     except StopIteration as end:
