@@ -186,14 +186,15 @@ class Bench:
 
 
 @contextmanager
-def bench(url: str, *, ledger: Path | None = None, lease: float | None = None) -> Iterator[Bench]:
+def bench(url: str, *, ledger: Path | None = None, lease: float | None = None, processes: int = 1) -> Iterator[Bench]:
     """A worker over a database, with the settings that Overstap comes with, unless a lease is given.
 
     Args:
         ledger: each step has an effect, and this is the provider's file; None: no step has one.
         lease: in seconds.
+        processes: how many there are of them.
     """
-    settings, database, clock = WorkerSettings(), Database(url), SystemClock()
+    settings, database, clock = WorkerSettings(processes=processes), Database(url), SystemClock()
     if lease is not None:
         term = timedelta(seconds=lease)
         settings = settings.model_copy(update={"lease": term, "call_limit": term / 3, "tick": term / 4})

@@ -42,7 +42,10 @@ def worker(url: str, *options: str) -> Child:
 def work_off(url: str, processes: int, *options: str) -> float:
     """Seconds that so many worker processes need, from the word to start to the last commit."""
     with ExitStack() as stack:
-        children = [stack.enter_context(worker(url, "--until-idle", *options)) for _ in range(processes)]
+        children = [
+            stack.enter_context(worker(url, "--until-idle", "--processes", str(processes), *options))
+            for _ in range(processes)
+        ]
         began = time.monotonic()
         for child in children:
             child.say("go")
@@ -109,7 +112,7 @@ def recovery(stage: Stage, kind: str) -> Row:
     ledger = stage.ground.folder / f"ledger-{time.monotonic_ns()}"
     options = ["--effects", str(ledger), "--lease", str(stage.size.lease)]
     with ExitStack() as stack:
-        children = [stack.enter_context(worker(url, *options)) for _ in range(processes)]
+        children = [stack.enter_context(worker(url, "--processes", str(processes), *options)) for _ in range(processes)]
         for child in children:
             child.say("go")
         wait_until(lambda: ask(url, DONE)[0][0] * 3 >= ours.TRANSITIONS * runs, 600)
@@ -118,7 +121,10 @@ def recovery(stage: Stage, kind: str) -> Row:
             child.kill()
     [(done,)] = ask(url, DONE)
     with ExitStack() as stack:
-        children = [stack.enter_context(worker(url, "--until-idle", *options)) for _ in range(processes)]
+        children = [
+            stack.enter_context(worker(url, "--until-idle", "--processes", str(processes), *options))
+            for _ in range(processes)
+        ]
         for child in children:
             child.say("go")
         courses = [course(child) for child in children]
@@ -198,7 +204,7 @@ def storm(stage: Stage, kind: str) -> Row:
         raise SystemExit("the storm could not be made ready in time")
     client = ours.Client(url)
     with ExitStack() as stack:
-        children = [stack.enter_context(worker(url)) for _ in range(WORKERS)]
+        children = [stack.enter_context(worker(url, "--processes", str(WORKERS))) for _ in range(WORKERS)]
         for child in children:
             child.say("go")
         time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))

@@ -21,7 +21,7 @@ from ours import bench
 
 def work(given: argparse.Namespace) -> None:
     """In a child: get ready, wait for the word, work until told to stop or until nothing is left."""
-    with bench(given.url, ledger=given.effects, lease=given.lease) as at_work:
+    with bench(given.url, ledger=given.effects, lease=given.lease, processes=given.processes) as at_work:
         at_work.engine.idle()  # connects
         tell(ready=time.monotonic(), **memory())
         if not sys.stdin.readline():
@@ -70,6 +70,7 @@ def main() -> None:
     worker.add_argument("url")
     worker.add_argument("--until-idle", action="store_true", help="end when nothing is due and nobody holds anything")
     worker.add_argument("--effects", type=Path, help="have an effect per step; the provider's file")
+    worker.add_argument("--processes", type=int, default=1, help="how many of these there are")
     worker.add_argument("--lease", type=float, help="in seconds, in place of the setting's default")
     worker.set_defaults(call=work)
     start = commands.add_parser("start-up", help="a first look and the memory after so many seconds")

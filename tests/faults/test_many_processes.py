@@ -43,7 +43,6 @@ def is_there(pid: int) -> bool:
     return True
 
 
-@ON_POSTGRES
 @pytest.mark.timeout(120)
 def test_a_killed_process_is_replaced_and_every_run_gets_to_its_end(office: OpenOffice) -> None:
     opened = office(QUICK + SLOW)
@@ -131,15 +130,3 @@ def test_the_supervisor_gives_up_on_what_dies_at_once_each_time(hopeless: Path) 
     assert 1 == Supervisor(settings, until_idle=False).run()
 
     assert ["died"] * 4 == hopeless.read_text(encoding="utf-8").splitlines()
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_more_than_one_process_over_sqlite_is_refused_and_told_why(office: OpenOffice) -> None:
-    opened = office(QUICK)
-
-    supervisor = opened.start_worker("--processes", "2")
-
-    assert supervisor.end() == 2
-    (line,) = supervisor.lines
-    assert "an SQLite file has one writer at a time" in line["event"]
-    assert "move to PostgreSQL" in line["event"]

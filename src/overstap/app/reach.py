@@ -22,7 +22,8 @@ class Reach:
     """Learns from the steps that are done; takes them for slow until then.
 
     Args:
-        overlaps: whether steps can be done while a commit is under way.
+        overlaps: whether steps are done while a commit is under way. Smaller commits cost more altogether, so it pays
+            only where a core has nothing else to do.
     """
 
     def __init__(self, settings: WorkerSettings, *, overlaps: bool = False) -> None:

@@ -72,7 +72,9 @@ class Worker:
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
-        self._reach = Reach(settings, overlaps=engine.claims.overlaps)
+        self._reach = Reach(
+            settings, overlaps=engine.claims.overlaps and settings.processes < len(os.sched_getaffinity(0))
+        )
         self._pace = Pace(time.monotonic())
         self._closed = False
         self._look, self._looked = True, time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overstap.bootstrap.app import App
 from overstap.clock import SystemClock
-from overstap.errors import BadInput, NotFound, Refused
+from overstap.errors import NotFound, Refused
 from overstap.settings import Settings
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
@@ -77,19 +77,3 @@ def upgrade_database(settings: Settings) -> DatabaseStatus:
         return upgrade_schema(database)
     finally:
         database.close()
-
-
-def refuse_processes(settings: Settings) -> None:
-    """Refuse several worker processes over a database that has one writer.
-
-    Raises:
-        BadInput: when the database is an SQLite file.
-    """
-    database = Database(settings.database_url)
-    database.close()
-    if database.dialect == "sqlite":
-        raise BadInput(
-            f"{settings.worker.processes} worker processes need PostgreSQL: an SQLite file has one writer at a time, "
-            "so a second process only waits for the first. Run one process here (worker.processes = 1; `--threads` has "
-            'more steps done at once), or move to PostgreSQL: database_url = "postgresql://USER@HOST/NAME".'
-        )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 import typer
 
 from overstap.app.worker import Worker
-from overstap.bootstrap import App, refuse_processes
+from overstap.bootstrap import App
 from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
@@ -28,9 +28,7 @@ GraceOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps that may be done at once.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs that may be held at once.")]
-ProcessesOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Worker processes under this one; more than one on PostgreSQL.")
-]
+ProcessesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes under this one.")]
 
 
 class StopSwitch:
@@ -83,7 +81,6 @@ def worker(
     _set(face, grace=grace, threads=threads, batch=batch, processes=processes)
     settings = face.settings
     if settings.worker.processes > 1:
-        refuse_processes(settings)
         with face.app(create=True):
             pass  # what is wrong with the database or the settings is said once, not by each process
         raise typer.Exit(Supervisor(settings, until_idle=until_idle).run())
