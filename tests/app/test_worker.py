@@ -143,13 +143,14 @@ def test_everything_that_is_due_is_worked_off(bench: Bench) -> None:
     assert {"home": 250} == bench.runs.counts()
 
 
-def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench) -> None:
+@pytest.mark.parametrize("crash", [ZeroDivisionError, SystemExit])
+def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, crash: type[BaseException]) -> None:
     tried: list[str] = []
 
     def go(context: StepContext) -> Outcome:
         tried.append(context.run_id)
         if context.run_id == "r001" and tried.count("r001") < 3:
-            raise ZeroDivisionError("by the way")
+            raise crash("by the way")
         return Done()
 
     bench.calls["go"] = go
@@ -158,8 +159,32 @@ def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench) -
     bench.wait_for(lambda: bench.runs.counts() == {"home": 3})
 
     retries = [entry for entry in bench.runs.journal("r001") if entry.kind is Kind.RETRY]
-    assert ["ZeroDivisionError: by the way"] * 2 == [entry.data["error"] for entry in retries]
+    assert [f"{crash.__name__}: by the way"] * 2 == [entry.data["error"] for entry in retries]
     assert 1 == tried.count("r000")
+
+
+def test_quick_steps_that_turn_slow_do_not_hold_up_each_other_nor_the_loop(bench: Bench) -> None:
+    by: list[str] = []
+    quick = 300
+    together = threading.Barrier(7, timeout=10)  # breaks unless so many are done at once
+
+    def buy(_: StepContext) -> Outcome:
+        by.append(threading.current_thread().name)
+        if len(by) == quick + 1:
+            threading.Event().wait(0.1)  # the first slow one, which nobody expects
+        elif len(by) > quick:
+            together.wait()
+        return Done()
+
+    bench.calls["buy"] = buy
+    bench.submit(quick)
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": quick})
+    loop = by[-1]
+    assert not loop.startswith("overstap-step")  # quick ones are done by the loop itself
+    bench.submit(8)
+    bench.wait_for(lambda: bench.runs.counts() == {"home": quick + 8})
+    assert loop not in by[quick + 1 :]
 
 
 def test_a_decision_that_cannot_be_stored_holds_up_nobody_else(bench: Bench) -> None:

@@ -53,6 +53,16 @@ def test_the_higher_priority_is_taken_first(claims: Claims, order: Callable[...,
     assert [low] == taken(claims, 1, NOON)
 
 
+def test_the_higher_priority_is_taken_first_also_by_who_had_room_for_all(
+    claims: Claims, order: Callable[..., str]
+) -> None:
+    assert [] == taken(claims, 5, NOON)
+    low, normal, high = order(1, LOW), order(2), order(3, HIGH)
+
+    assert [normal, high] == taken(claims, 2, NOON)
+    assert [low] == taken(claims, 2, NOON)
+
+
 def test_a_run_that_waits_is_overtaken_by_no_more_than_comes_within_its_head_start(
     claims: Claims, order: Callable[..., str]
 ) -> None:

@@ -207,7 +207,7 @@ class Engine:
             outcome = Stop(str(error))
         except ProviderError as error:
             outcome = Retry(str(error))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # A defect in a step must not take the worker down, nor lose the run: it stays visible as a retry.
             log.exception("step_crashed", run_id=claim.run.id, tenant_id=claim.run.tenant_id, step=step)
             outcome = Retry(f"{type(error).__name__}: {error}")

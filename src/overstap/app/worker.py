@@ -153,8 +153,8 @@ class Worker:
         if not self._look or self._stopping_since is not None or not self._reach.worth_a_look(len(self._held)):
             return False
         # A few that can go on at once do so first.
-        few = len(self._mailbox) > 0 and len(self._held) <= FEW
-        return not few or time.monotonic() - self._looked > _GATHER_SECONDS
+        go_on = len(self._held) <= FEW and (self._crew.left_here or len(self._mailbox))
+        return not go_on or time.monotonic() - self._looked > _GATHER_SECONDS
 
     def _patience(self) -> float:
         """How many seconds to wait for something to come in."""
