@@ -198,16 +198,22 @@ def threads() -> Iterator[Threads]:
     made.close()
 
 
-def wait_until_somebody_waits_for_a_row(world: World) -> None:
+def wait_until_somebody_waits_for_a_row(world: World, waiters: int = 1) -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     limit = time.monotonic() + LIMIT
     while time.monotonic() < limit:
         with world.database.read() as connection:
-            if connection.execute(waiting).scalar_one() == 1:
+            if connection.execute(waiting).scalar_one() == waiters:
                 return
     pytest.fail("nobody waits for a row that somebody else holds")
+
+
+NEXT_ENTRY = text(
+    "INSERT INTO journal (run_id, seq, at, kind, actor, data, hash) "
+    "SELECT run_id, max(seq) + 1, max(at), 'wait', 'rival', '{}', '' FROM journal WHERE run_id = :run GROUP BY run_id"
+)
 
 
 def take(world: World, key: str = "key") -> Any:
@@ -265,14 +271,13 @@ def test_a_run_waits_with_its_lock_for_a_call_that_was_let_pass(
 def test_a_call_waits_for_a_run_that_is_taking_its_lock_and_is_refused(make_world: MakeWorld, threads: Threads) -> None:
     world = make_world(embedded={"move_time": "1h"})
     run, commit = about_to_migrate(world)
-    held_at_its_commit = Gate("worker")
-    event.listen(world.database.engine, "commit", held_at_its_commit.pass_by)
-
-    worker = threads.start("worker", commit)
-    assert held_at_its_commit.reached.wait(LIMIT)
-    outside = threads.start("outside", lambda: take(world))
-    wait_until_somebody_waits_for_a_row(world)
-    held_at_its_commit.open.set()
+    with world.database.engine.connect() as rival:
+        rival.execute(NEXT_ENTRY, {"run": run})  # the commit waits for it with the run in its hands
+        worker = threads.start("worker", commit)
+        wait_until_somebody_waits_for_a_row(world)
+        outside = threads.start("outside", lambda: take(world))
+        wait_until_somebody_waits_for_a_row(world, waiters=2)
+        rival.rollback()
 
     with pytest.raises(TenantLocked) as refused:
         outside.result(LIMIT)

@@ -6,6 +6,8 @@ that commits are large; slow ones make it short.
 
 from __future__ import annotations
 
+import os
+
 from overstap.settings import WorkerSettings
 
 _WEIGHT = 0.1
@@ -22,12 +24,12 @@ class Reach:
     """Learns from the steps that are done; takes them for slow until then.
 
     Args:
-        overlaps: whether steps are done while a commit is under way. Smaller commits cost more altogether, so it pays
-            only where a core has nothing else to do.
+        overlaps: whether steps can be done while a commit is under way. Smaller commits cost more altogether, so it
+            pays only where a core has nothing else to do.
     """
 
     def __init__(self, settings: WorkerSettings, *, overlaps: bool = False) -> None:
-        self._overlaps = overlaps
+        self._overlaps = overlaps and settings.processes < len(os.sched_getaffinity(0))
         self._threads, self._batch = settings.threads, settings.batch
         self._tick = settings.tick.total_seconds()
         self._average = self._tick

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, repeat
 from typing import TypeVar
@@ -35,6 +36,15 @@ class Work:
     claim: Claim
     performed: Performed | None = None
     settlement: Settlement | None = None
+
+
+@contextmanager
+def database_may_be_away() -> Iterator[None]:
+    """What cannot be done in the block now is done at another time."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        log.warning("database_away", error=str(error))
 
 
 class Settler:

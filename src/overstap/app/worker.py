@@ -10,8 +10,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -25,12 +24,11 @@ from overstap.app.limiting import Begin, Gate
 from overstap.app.mailbox import Beat, CameIn, IntentsAsked, Mailbox, StepEnded, Wakeups
 from overstap.app.pace import Pace
 from overstap.app.reach import FEW, Reach
-from overstap.app.settling import Settler, Work
+from overstap.app.settling import Settler, Work, database_may_be_away
 from overstap.app.stepping import Stepping
 from overstap.app.ticker import Ticker
 from overstap.settings import WorkerSettings
 from overstap.store.batch import Claim
-from overstap.store.database import DatabaseUnavailable
 from overstap.store.fleet import Fleet
 from overstap.store.overlap import meanwhile
 from overstap.workflow.decide import Perform
@@ -72,9 +70,7 @@ class Worker:
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
-        self._reach = Reach(
-            settings, overlaps=engine.claims.overlaps and settings.processes < len(os.sched_getaffinity(0))
-        )
+        self._reach = Reach(settings, overlaps=engine.claims.overlaps)
         self._pace = Pace(time.monotonic())
         self._closed = False
         self._look, self._looked = True, time.monotonic()
@@ -180,7 +176,7 @@ class Worker:
         self._look, self._looked = False, time.monotonic()
         room = self._reach.runs() - len(self._held)
         claims: list[Claim] = []
-        with self._database_may_be_away():
+        with database_may_be_away():
             with meanwhile(self._crew.do_some_here):
                 claims = self._engine.claim(self.id, room)
             self._next_due_known = False
@@ -190,7 +186,7 @@ class Worker:
         self._go_on(claims)
 
     def _wake_when_due(self) -> None:
-        with self._database_may_be_away():
+        with database_may_be_away():
             delay = self._engine.due_in()
             if delay is not None and delay < self._settings.tick:
                 self._ticker.move("look", max(delay, timedelta(milliseconds=1)))
@@ -268,22 +264,14 @@ class Worker:
 
     def _renew(self) -> None:
         self._renewed = time.monotonic()
-        with self._database_may_be_away():
+        with database_may_be_away():
             self._forget(self._engine.renew(list(self._held.values())))
 
     def _heartbeat(self) -> None:
-        with self._database_may_be_away():
+        with database_may_be_away():
             self._fleet.heartbeat(self.id, self._engine.clock.now(), *self._pace.told(time.monotonic()))
             self._engine.claims.fold()
             self._gate.sweep()
-
-    @contextmanager
-    def _database_may_be_away(self) -> Iterator[None]:
-        """What cannot be done now is done at the next beat."""
-        try:
-            yield
-        except DatabaseUnavailable as error:
-            log.warning("database_away", worker=self.id, error=str(error))
 
     def _wind_down(self) -> bool:
         """Let go what has no step in flight; answers whether the worker may leave."""

@@ -7,19 +7,17 @@ costs more than the write itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Column, Connection, CursorResult, Integer, Table, Text, cast, func, literal, select, true
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ARRAY, Connection, CursorResult, Table, Text, cast, func, literal, select, true
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.types import JSON
 
-from overstap.store.database import OTHER_WAYS, UtcDateTime
+from overstap.store.database import OTHER_WAYS
+from overstap.store.encoding import Encoder, texts
 
 Row = Sequence[Any]
 """One row's values: text, integers, moments and JSON values, or None."""
@@ -31,9 +29,6 @@ _MANY = 32
 """Rows from which on it is worth the look for what they have in common: each shape is a statement to be prepared."""
 _SHAPES = 256
 """Statements remembered."""
-_NULL = "NULL"
-_END = "\x00"
-"""Between the elements of an array while it is made; no text in the database holds it."""
 
 _BY_KEY = select(*(func.set_config(f"enable_{way}", "off", true()) for way in OTHER_WAYS))
 
@@ -46,7 +41,7 @@ class BulkInsert:
     """
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self.encoders = [_Encoder(table.c[name], in_common=bool(place)) for place, name in enumerate(columns)]
+        self.encoders = [Encoder(table.c[name], in_common=bool(place)) for place, name in enumerate(columns)]
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         self.sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - names are the code's own
@@ -72,8 +67,8 @@ class BulkUpdate:
 
     def __init__(self, table: Table, columns: Sequence[str], where: Sequence[str]) -> None:
         # PostgreSQL would look for rows by an index of what they are said to have in common.
-        self.encoders = [_Encoder(table.c[name]) for name in columns]
-        self.encoders += [_Encoder(table.c[name], in_common=False) for name in where]
+        self.encoders = [Encoder(table.c[name]) for name in columns]
+        self.encoders += [Encoder(table.c[name], in_common=False) for name in where]
         name = table.name
         changes = ", ".join(f"{column} = ?" for column in columns)
         same = " AND ".join(f"{column} = ?" for column in where)
@@ -165,7 +160,7 @@ def among(connection: Connection, column: ColumnElement[str], keys: Collection[s
     if connection.dialect.name == "sqlite":
         given = func.json_each(literal(orjson.dumps(list(keys)).decode(), Text)).table_valued("value")
         return column.in_(select(given.c.value))
-    return column == func.any(cast(literal(_texts(list(keys)), Text), ARRAY(Text)))
+    return column == func.any(cast(literal(texts(list(keys)), Text), ARRAY(Text)))
 
 
 def prefer_keys(connection: Connection) -> None:
@@ -186,7 +181,7 @@ def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequen
     return connection.exec_driver_sql(bulk.postgresql(shape), tuple(values))
 
 
-def _arrays(encoders: Sequence[_Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:
+def _arrays(encoders: Sequence[Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:
     """What PostgreSQL is given for rows: values that all rows have in common, then an array for each other column."""
     if len(rows) < _MANY:
         columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
@@ -205,7 +200,7 @@ def _arrays(encoders: Sequence[_Encoder], rows: Sequence[Row]) -> tuple[Shape, l
     return tuple(shape), common + arrays
 
 
-def _rows(encoders: Sequence[_Encoder], shape: Shape) -> str:
+def _rows(encoders: Sequence[Encoder], shape: Shape) -> str:
     """The query that makes rows of a shape out of what `_arrays` gives."""
     if shape is None:
         return f"SELECT * FROM unnest({', '.join(f'%s::{one.type}[]' for one in encoders)})"  # noqa: S608
@@ -216,92 +211,3 @@ def _rows(encoders: Sequence[_Encoder], shape: Shape) -> str:
             arrays.append(f"%s::{encoder.type}[]")
             names.append(f"a{number}")
     return f"SELECT {', '.join(columns)} FROM unnest({', '.join(arrays)}) AS arrays({', '.join(names)})"  # noqa: S608
-
-
-class _Encoder:
-    """Turns the values of a column into what the drivers take without a thought.
-
-    Attributes:
-        type: PostgreSQL's name for it.
-        told: a column's values for PostgreSQL, as texts or integers that are equal where the values are.
-        for_sqlite: a column's values for SQLite.
-        array: an array's literal of what `told` answers.
-
-    Args:
-        in_common: whether a value that many rows have in common is given once; some column must say how many there are.
-    """
-
-    def __init__(self, column: Column[Any], *, in_common: bool = True) -> None:
-        self.in_common = in_common
-        kind = column.type
-        self.type = kind.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
-        self.for_sqlite: _Tell = _as_is
-        self.told: _Tell = _as_is
-        self.array: Callable[[Sequence[Any]], str] = _texts
-        if isinstance(kind, UtcDateTime):
-            self.for_sqlite, self.told, self.array = _sqlite_moments, _moments, _unquoted
-        elif isinstance(kind, JSON):
-            self.type = "jsonb"
-            self.for_sqlite = self.told = _documents
-        elif isinstance(kind, Integer):
-            self.array = _integers
-
-
-_Tell = Callable[[Sequence[Any]], Sequence[Any]]
-
-
-def _as_is(values: Sequence[Any]) -> Sequence[Any]:
-    return values
-
-
-def _integers(values: Sequence[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-def _unquoted(values: Sequence[str | None]) -> str:
-    return "{" + ",".join([_NULL if one is None else one for one in values]) + "}"
-
-
-def _texts(values: Sequence[str | None]) -> str:
-    """An array's literal: every element in quotes, quotes and backslashes in it escaped."""
-    missing = values.count(None)
-    if missing == len(values):
-        return "{" + ",".join([_NULL] * missing) + "}"
-    if missing:
-        return "{" + ",".join([_NULL if one is None else _texts((one,))[1:-1] for one in values]) + "}"
-    joined = _END.join(values)  # type: ignore[arg-type]  # None was ruled out
-    if joined.count(_END) >= len(values):
-        raise ValueError("a text holds the character NUL, which no database text can")
-    if "\\" in joined:
-        joined = joined.replace("\\", "\\\\")
-    if '"' in joined:
-        joined = joined.replace('"', '\\"')
-    return '{"' + joined.replace(_END, '","') + '"}'
-
-
-def _documents(values: Sequence[Any]) -> list[str | None]:
-    dumps, sort = orjson.dumps, orjson.OPT_SORT_KEYS
-    return [None if one is None else dumps(one, option=sort).decode() for one in values]
-
-
-def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
-    """As SQLAlchemy keeps them: in UTC, with microseconds, without a zone; their order is the moments'."""
-    told: dict[datetime | None, str | None] = {None: None}  # most moments of a batch are the same one
-    for one in values:
-        if one not in told:
-            told[one] = _utc(one).replace(tzinfo=None).isoformat(" ", "microseconds")  # type: ignore[arg-type]
-    return [told[one] for one in values]
-
-
-def _moments(values: Sequence[datetime | None]) -> list[str | None]:
-    told: dict[datetime | None, str | None] = {None: None}
-    for one in values:
-        if one not in told:
-            told[one] = _utc(one).isoformat()  # type: ignore[arg-type]
-    return [told[one] for one in values]
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError(f"a moment needs its time zone: {moment!r}")
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
