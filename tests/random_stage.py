@@ -36,7 +36,8 @@ class Crasher:
 
     def __init__(self, database: Database) -> None:
         self._left: int | None = None
-        event.listen(database.engine, "before_cursor_execute", lambda *_: self._pass())
+        for engine in (database.engine, database._keyed):
+            event.listen(engine, "before_cursor_execute", lambda *_: self._pass())
         transaction = database._transaction
 
         @contextmanager

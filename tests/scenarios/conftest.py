@@ -313,7 +313,8 @@ def open_fast(url: str) -> Database:
         if database.dialect == "postgresql":
             connection.commit()
 
-    event.listen(database.engine, "connect", relax)
+    for engine in (database.engine, database._keyed):
+        event.listen(engine, "connect", relax)
     return database
 
 
