@@ -22,7 +22,7 @@ from dbos import DBOS
 from children import Child, tell
 from peers.chain import CONFIRM, INTEND, STATES, TRANSITIONS, WARM_UP, main, prepare, summary
 
-THREADS = {("postgresql", 1): 8, ("postgresql", 2): 2, ("sqlite", 1): 2}
+THREADS = {("postgresql", 1): 8, ("postgresql", 2): 2, ("sqlite", 1): 2, ("sqlite", 2): 1}
 POOL = 20
 LEDGER = "CREATE TABLE IF NOT EXISTS effect (key TEXT PRIMARY KEY, run_id, status, request, response, at, settled_at)"
 
