@@ -20,8 +20,8 @@ from rich.table import Table
 import ours
 from overstap.app.engine import Engine
 from overstap.clock import SystemClock
-from overstap.store.batch import Claim
-from overstap.store.commits import _write
+from overstap.store.batch import Claim, Settlement
+from overstap.store.commits import _prepared, _write
 from overstap.workflow.chain import entry_record, link
 from overstap.workflow.decide import next_action, settle, submit
 from overstap.workflow.files import Library
@@ -52,6 +52,11 @@ class Nowhere:
         return BATCH
 
 
+def written(dialect: str, settlements: list[Settlement], now: datetime) -> None:
+    """What a commit does without its database."""
+    _write(Nowhere(dialect), settlements, _prepared(settlements, frozenset(), now, dialect), now)  # type: ignore[arg-type]
+
+
 def parts() -> list[tuple[str, Callable[[], object]]]:
     """What a transition consists of, each for a whole batch; indented what is part of the one before it."""
     definition, now = ours.definition(ours.CHAIN), datetime.now(UTC)
@@ -76,8 +81,8 @@ def parts() -> list[tuple[str, Callable[[], object]]]:
         ("  the run as the entry makes it", lambda: [apply(*pair) for pair in pairs]),
         ("  what is next", lambda: [next_action(definition, run, [], now) for run in runs]),
         ("  whom to tell", lambda: [notices_of(definition, [entry], 5) for _, entry in pairs]),
-        ("arrays for PostgreSQL", lambda: _write(Nowhere("postgresql"), settlements, now)),  # type: ignore[arg-type]
-        ("rows for SQLite", lambda: _write(Nowhere("sqlite"), settlements, now)),  # type: ignore[arg-type]
+        ("arrays for PostgreSQL", lambda: written("postgresql", settlements, now)),
+        ("rows for SQLite", lambda: written("sqlite", settlements, now)),
     ]
 
 

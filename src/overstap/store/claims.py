@@ -22,6 +22,7 @@ from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, to_run
 from overstap.store.tally import fold_tally
+from overstap.workflow.decide import Signal
 from overstap.workflow.priority import Priority
 
 _reschedule = BulkUpdate(RUN, SCHEDULING, ("id",))
@@ -34,6 +35,19 @@ def _taking(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
         claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
     )
     return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox, select(PAUSE.c.name).exists().label("paused"))
+
+
+_Taken = tuple[Sequence[Row[Any]], Mapping[str, list[Signal]]]
+"""Rows of runs that were claimed, and the pending signals of those that have any."""
+
+
+def _claims(taken: _Taken, about: Mapping[str, Any]) -> list[Claim]:
+    rows, inboxes = taken
+    until, worker_id = about["b_until"], about["b_worker"]
+    return [
+        Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
+        for row in sorted(rows, key=lambda row: row.id)
+    ]
 
 
 class Claims:
@@ -71,34 +85,31 @@ class Claims:
         if not shares:  # a writer shuts out all others there, so it comes only with a reason
             return []
         with self._database.write() as connection:
-            return self._claim(connection, shares, about)
+            taken = self._taken(connection, shares, about)
+        return _claims(taken, about)
 
     def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
         """Claim by one statement, where nothing has to be weighed."""
         with self._database.each() as connection:
             if self._crowded:
-                claims = self._claim(connection, self._queue.shares(connection, limit, about["b_now"]), about)
+                taken = self._taken(connection, self._queue.shares(connection, limit, about["b_now"]), about)
             else:
                 rows = connection.execute(self._take_any, {**about, "b_count": limit}).all()
-                claims = self._claims(connection, rows, about)
+                taken = self._with_signals(connection, rows)
+        claims = _claims(taken, about)
         self._crowded = len(claims) == limit
         return claims
 
-    def _claim(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> list[Claim]:
+    def _taken(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> _Taken:
         rows: list[Row[Any]] = []
         for priority, count in shares.items():
             rows += connection.execute(self._take[priority], {**about, "b_count": count})
-        return self._claims(connection, rows, about)
+        return self._with_signals(connection, rows)
 
-    def _claims(self, connection: Connection, rows: Sequence[Row[Any]], about: Mapping[str, Any]) -> list[Claim]:
+    def _with_signals(self, connection: Connection, rows: Sequence[Row[Any]]) -> _Taken:
         self.paused = any(row.paused for row in rows)
         # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
-        inboxes = pending_signals(connection, [row.id for row in rows if row.inbox])
-        until, worker_id = about["b_until"], about["b_worker"]
-        return [
-            Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
-            for row in sorted(rows, key=lambda row: row.id)
-        ]
+        return rows, pending_signals(connection, [row.id for row in rows if row.inbox])
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""

@@ -54,19 +54,28 @@ def commit(
     settlements = sorted(settlements, key=lambda item: item.claim.run.id)
     # An effect is written down beside its run, and what a pause parks depends on that pause: those hold the rows first.
     if not intents and not any(item.parked_by for item in settlements):
+        ready = _prepared(settlements, frozenset(), now, database.dialect)  # not while others wait for us to write
         try:
             if database.dialect == "postgresql" and not any(_needs_more(item) for item in settlements):
-                return _write_at_once(database, settlements, now)
-            with database.write() as connection:
-                return _write(connection, settlements, now)
-        # A journal that has grown meanwhile refuses the entry, before the number of updates is known.
+                # In one statement that PostgreSQL commits by itself, or refuses.
+                with database.each() as connection:
+                    _advance.alone(connection, ready.rows, *ready.additions)
+            else:
+                with database.write() as connection:
+                    _write(connection, settlements, ready, now)
         except (_SomeLostError, IntegrityError, DataError):
-            pass
+            pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
+        else:
+            return ready.committed
     with database.write() as connection:
         prefer_keys(connection)
         found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
         valid = [item for item in settlements if found.holds(item.claim)]
-        committed = _write(connection, valid, now)
+        places = {(item.parked_by.scope.value, item.parked_by.name) for item in valid if item.parked_by}
+        paused = in_force(connection, places) if places else frozenset()
+        ready = _prepared(valid, paused, now, database.dialect)
+        _write(connection, valid, ready, now)
+        committed = ready.committed
         committed.effects = record_intents(connection, [item for item in intents if found.holds(item.claim)], now)
     committed.lost, committed.overtaken = found.lost, list(found.overtaken.values())
     return committed
@@ -81,51 +90,30 @@ def _needs_more(item: Settlement) -> bool:
     return bool(item.notices or item.settled)
 
 
-def _write_at_once(database: Database, settlements: Sequence[Settlement], now: datetime) -> Committed:
-    """Write settlements that need no more, in one statement that PostgreSQL commits by itself.
+@dataclass(slots=True)
+class _Prepared:
+    """What a commit writes, and what comes of it.
 
-    Raises:
-        DataError: when a run is not as its claim knows it.
+    Attributes:
+        carried: rows for `_carry_on`.
+        rows: rows for `_advance`.
+        additions: what comes to the counters and to the journals, and how effects turned out.
     """
-    result, _, rows = _rows(settlements, frozenset(), sqlite=False)
-    with database.each() as connection:
-        _advance.alone(connection, rows, *_additions(settlements, now))
-    return result
+
+    committed: Committed
+    carried: list[Row]
+    rows: list[Row]
+    additions: tuple[list[Row], list[Row], list[Row]]
 
 
-def _write(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> Committed:
-    """Write settlements, and all that belongs to them.
+def _prepared(
+    settlements: Sequence[Settlement], paused: Collection[tuple[str, str]], now: datetime, dialect: str
+) -> _Prepared:
+    """Make ready what is to be written.
 
-    Raises:
-        _SomeLostError: when a run is not as its claim knows it.
+    Args:
+        paused: scope and name of what is paused, of the pauses that park settlements.
     """
-    if not settlements:
-        return Committed()
-    places = {(item.parked_by.scope.value, item.parked_by.name) for item in settlements if item.parked_by}
-    paused = in_force(connection, places) if places else frozenset()
-    result, carried, rows = _rows(settlements, paused, sqlite=connection.dialect.name == "sqlite")
-    if len(rows) > _FEW:
-        prefer_keys(connection)
-    if _carry_on(connection, carried) + _advance(connection, rows, *_additions(settlements, now)) != len(settlements):
-        raise _SomeLostError
-    record_notices(connection, (notice for item in settlements for notice in item.notices))
-    if settled := [signal_id for item in settlements for signal_id in item.settled]:
-        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
-    return result
-
-
-def _additions(settlements: Sequence[Settlement], now: datetime) -> tuple[list[Row], list[Row], list[Row]]:
-    """What comes to the counters and to the journals, and how effects turned out."""
-    counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
-    entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
-    outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
-    return counts, entries, outcomes
-
-
-def _rows(
-    settlements: Sequence[Settlement], paused: Collection[tuple[str, str]], *, sqlite: bool
-) -> tuple[Committed, list[Row], list[Row]]:
-    """What becomes of the claims, and the rows that `_carry_on` and `_advance` take."""
     result = Committed()
     # SQLite writes an index anew for each column that is named, PostgreSQL for each that changes.
     carried: list[Row] = []
@@ -136,7 +124,7 @@ def _rows(
         if item.keep:
             left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
             result.kept.append(Claim(run, claim.token, claim.inbox, left, claim.until, claim.worker_id))
-            if sqlite:
+            if dialect == "sqlite":
                 carried.append((*carried_row(run), *guard))
                 continue
             # As they are: the claim's end moves with the renewals.
@@ -148,7 +136,28 @@ def _rows(
             parked = by is not None and (by.scope.value, by.name) in paused
             scheduling = (run.deadline_at if parked else run.due_at, None, None)
         rows.append((*changing_row(run), *scheduling, *guard))
-    return result, carried, rows
+    counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
+    entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
+    outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
+    return _Prepared(result, carried, rows, (counts, entries, outcomes))
+
+
+def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Prepared, now: datetime) -> None:
+    """Write settlements, and all that belongs to them.
+
+    Raises:
+        _SomeLostError: when a run is not as its claim knows it.
+    """
+    if not settlements:
+        return
+    if len(ready.rows) > _FEW:
+        prefer_keys(connection)
+    written = _carry_on(connection, ready.carried) + _advance(connection, ready.rows, *ready.additions)
+    if written != len(settlements):
+        raise _SomeLostError
+    record_notices(connection, (notice for item in settlements for notice in item.notices))
+    if settled := [signal_id for item in settlements for signal_id in item.settled]:
+        connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))
 
 
 @dataclass(slots=True)
