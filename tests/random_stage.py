@@ -41,8 +41,8 @@ class Crasher:
         transaction = database._transaction
 
         @contextmanager
-        def crashing(engine: SqlEngine, gate: Any) -> Iterator[Connection]:
-            with transaction(engine, gate) as connection:
+        def crashing(engine: SqlEngine, gate: Any, **more: Any) -> Iterator[Connection]:
+            with transaction(engine, gate, **more) as connection:
                 yield connection
                 self._pass()
             self._pass()

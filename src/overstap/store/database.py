@@ -163,7 +163,7 @@ class Database:
         self._writer = self.engine.execution_options(overstap_write=True)
         by_key = "".join(f" -c enable_{way}=off" for way in OTHER_WAYS) + " -c plan_cache_mode=force_generic_plan"
         # Opens nothing until it is used. There is nothing to roll back where each statement is committed.
-        alone = {**isolation, "pool_reset_on_return": None}
+        alone = {**isolation, "pool_reset_on_return": None, "skip_autocommit_rollback": True}
         self._keyed = self._make_engine(pool_size, by_key, **alone)
 
     def _make_engine(self, pool_size: int, options: str = "", **more: Any) -> Engine:
@@ -205,18 +205,20 @@ class Database:
 
         It finds rows by key, in the order that the keys are given.
         """
-        return self._transaction(self._keyed, nullcontext())
+        return self._transaction(self._keyed, nullcontext(), begin=False)
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
         return self._transaction(self._writer, self._gate.pass_through() if self._gate else nullcontext())
 
     @contextmanager
-    def _transaction(self, engine: Engine, gate: AbstractContextManager[Any]) -> Iterator[Connection]:
+    def _transaction(
+        self, engine: Engine, gate: AbstractContextManager[Any], *, begin: bool = True
+    ) -> Iterator[Connection]:
         if not self.exists:
             self._make_folder()
         try:
-            with gate, engine.begin() as connection:
+            with gate, engine.begin() if begin else engine.connect() as connection:
                 yield connection
         except OperationalError as error:
             text = f"The database {self.describe()} does not do its work: {error.orig}"
