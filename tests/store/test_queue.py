@@ -63,6 +63,16 @@ def test_the_higher_priority_is_taken_first_also_by_who_had_room_for_all(
     assert [low] == taken(claims, 2, NOON)
 
 
+def test_what_becomes_due_during_a_storm_does_not_wait_for_its_end(claims: Claims, order: Callable[..., str]) -> None:
+    storm = [order(number) for number in range(60)]
+    new = [order(number, minutes=1) for number in range(60, 63)]
+
+    first, second = (taken(claims, 24, NOON + 2 * MINUTE) for _ in range(2))
+
+    assert [*storm[:21], *new] == first
+    assert (24, storm[21:42]) == (len(second), [one for one in second if one in storm[:42]])
+
+
 def test_a_run_that_waits_is_overtaken_by_no_more_than_comes_within_its_head_start(
     claims: Claims, order: Callable[..., str]
 ) -> None:

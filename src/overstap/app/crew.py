@@ -116,7 +116,7 @@ class Crew:
 
     def do_some_here(self) -> bool:
         """Do a few of the steps left for it; answers whether there were any."""
-        if not self._here:
+        if not self._here or not self.quick:
             return False
         self.do_here(_SOME)
         return True
@@ -128,7 +128,9 @@ class Crew:
         except _AskedError:  # it reaches something after all
             self._todo.append((claim, step))
         else:
-            self._tell(claim, performed, time.perf_counter() - began)
+            took = time.perf_counter() - began
+            self.quick = self.quick and took < _HERE_SECONDS  # until the loop has looked at what they take
+            self._tell(claim, performed, took)
 
     def call_in_another(self) -> None:
         """Let one more thread work where a step waits for it."""

@@ -6,6 +6,7 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from overstap.domain.ports import Provider
 from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
 from overstap.store.batch import Claim, Committed, Intent, Overtaken, Settlement
 from overstap.store.claims import Claims
+from overstap.store.database import DatabaseUnavailable
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import (
     Action,
@@ -167,8 +169,13 @@ class Engine:
         # Each run tells whether anything was paused when it was taken: mostly nothing is, and there is nothing to read.
         if claims and not self.claims.paused:
             self._pauses = ()
-        else:
+            return claims
+        try:
             self.look_at_pauses()
+        except DatabaseUnavailable:
+            with suppress(DatabaseUnavailable):  # else they run out
+                self.claims.release(claims)
+            raise
         return claims
 
     def action(self, claim: Claim, now: datetime) -> Action | None:

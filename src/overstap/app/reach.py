@@ -29,7 +29,7 @@ class Reach:
     """
 
     def __init__(self, settings: WorkerSettings, *, overlaps: bool = False) -> None:
-        self._overlaps = overlaps and settings.processes < len(os.sched_getaffinity(0))
+        self._overlaps = overlaps and settings.processes < (os.cpu_count() or 1)
         self._threads, self._batch = settings.threads, settings.batch
         self._tick = settings.tick.total_seconds()
         self._average = self._tick

@@ -139,8 +139,8 @@ class Worker:
             came_in = self._mailbox.take(self._patience())
         if not any(came_in) and not self._crew.waiting:
             came_in[0].add(Beat.LOOK)
-        if self._reach.quick:
-            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew) - self._crew.left_here)
+        if self._reach.quick and not self._crew.left_here:
+            self._mailbox.take_more(came_in, _GATHER_SECONDS, lambda: len(self._crew))
         self._crew.call_in_another()
         return came_in
 

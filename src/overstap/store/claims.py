@@ -7,6 +7,8 @@ claim with a new token does, and from then on the old holder's writes are droppe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +17,9 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkUpdate
+from overstap.store.bulk import BulkUpdate, prefer_keys
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
-from overstap.store.database import Database, UtcDateTime
+from overstap.store.database import Database, DatabaseUnavailable, UtcDateTime
 from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, to_run
@@ -37,6 +39,10 @@ def _taking(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
     return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox, select(PAUSE.c.name).exists().label("paused"))
 
 
+_FOR_THE_NEWEST = 0.125
+"""Of a claim's room: what becomes due during a storm of timers does not wait until the storm is over."""
+_UNREAD = -1
+"""The inbox of a claim whose signals nobody knows."""
 _Taken = tuple[Sequence[Row[Any]], Mapping[str, list[Signal]]]
 """Rows of runs that were claimed, and the pending signals of those that have any."""
 
@@ -70,10 +76,14 @@ class Claims:
             # CTEs, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
             lines = [self._queue.next(one).with_for_update(skip_locked=True).cte(one.value) for one in Priority]
             self._take = {one: _taking(RUN.c.id == line.c.id) for one, line in zip(Priority, lines, strict=True)}
+            new = [self._queue.newest(one).with_for_update(skip_locked=True).cte(one.value) for one in Priority]
+            self._take_newest = {one: _taking(RUN.c.id == line.c.id) for one, line in zip(Priority, new, strict=True)}
             some = union_all(*(select(line.c.id) for line in lines)).limit(bindparam("b_count")).cte("some")
-            self._take_any = _taking(RUN.c.id == some.c.id)
+            # Compiled once: at light load to look up a statement of this size takes as long as to do it.
+            self._take_any = _taking(RUN.c.id == some.c.id).compile(database.engine)
         else:
             self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one))) for one in Priority}
+            self._take_newest = {one: _taking(RUN.c.id.in_(self._queue.newest(one))) for one in Priority}
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
         """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
@@ -90,12 +100,15 @@ class Claims:
 
     def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
         """Claim by one statement, where nothing has to be weighed."""
-        with self._database.each() as connection:
-            if self._crowded:
+        if self._crowded:
+            with self._database.write() as connection:
+                prefer_keys(connection)
                 taken = self._taken(connection, self._queue.shares(connection, limit, about["b_now"]), about)
-            else:
-                rows = connection.execute(self._take_any, {**about, "b_count": limit}).all()
-                taken = self._with_signals(connection, rows)
+        else:
+            with self._database.each() as connection:
+                given = self._take_any.construct_params({**about, "b_count": limit})
+                rows = connection.exec_driver_sql(str(self._take_any), given).all()
+            taken = self._with_signals_later(rows, about)
         claims = _claims(taken, about)
         self._crowded = len(claims) == limit
         return claims
@@ -103,8 +116,25 @@ class Claims:
     def _taken(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> _Taken:
         rows: list[Row[Any]] = []
         for priority, count in shares.items():
-            rows += connection.execute(self._take[priority], {**about, "b_count": count})
+            newest = int(count * _FOR_THE_NEWEST)
+            longest = connection.execute(self._take[priority], {**about, "b_count": count - newest}).all()
+            rows += longest
+            if newest and len(longest) == count - newest:
+                rows += connection.execute(self._take_newest[priority], {**about, "b_count": newest})
         return self._with_signals(connection, rows)
+
+    def _with_signals_later(self, rows: Sequence[Row[Any]], about: Mapping[str, Any]) -> _Taken:
+        """The same after the claim is committed: what cannot be read is let go, for nobody would carry it on."""
+        if not any(row.inbox for row in rows):
+            self.paused = any(row.paused for row in rows)
+            return rows, {}
+        try:
+            with self._database.read() as connection:
+                return self._with_signals(connection, rows)
+        except DatabaseUnavailable:
+            with suppress(DatabaseUnavailable):  # else they run out
+                self.release(replace(claim, inbox=_UNREAD) for claim in _claims((rows, {}), about))
+            raise
 
     def _with_signals(self, connection: Connection, rows: Sequence[Row[Any]]) -> _Taken:
         self.paused = any(row.paused for row in rows)

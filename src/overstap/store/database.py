@@ -164,7 +164,7 @@ class Database:
         by_key = "".join(f" -c enable_{way}=off" for way in OTHER_WAYS) + " -c plan_cache_mode=force_generic_plan"
         # Opens nothing until it is used. There is nothing to roll back where each statement is committed.
         alone = {**isolation, "pool_reset_on_return": None, "skip_autocommit_rollback": True}
-        self._keyed = self._make_engine(pool_size, by_key, **alone)
+        self._keyed = self._make_engine(max(1, pool_size // 2), by_key, **alone)
 
     def _make_engine(self, pool_size: int, options: str = "", **more: Any) -> Engine:
         connect: dict[str, Any] = (

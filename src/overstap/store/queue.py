@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, literal, select, tuple_
+from sqlalchemy import Connection, Integer, Select, bindparam, false, literal, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.store.database import UtcDateTime
@@ -28,7 +28,8 @@ class DueQueue:
     """
 
     def __init__(self, workflows: Iterable[tuple[str, int]]) -> None:
-        self._ours = tuple_(RUN.c.workflow, RUN.c.version).in_(sorted(workflows)) & RUN.c.due_at.is_not(None)
+        ours = [(RUN.c.workflow == name) & (RUN.c.version == version) for name, version in sorted(workflows)]
+        self._ours = or_(false(), *ours) & RUN.c.due_at.is_not(None)
         # Built once: to put a statement together costs more than what the database does with it.
         self._due = self._firsts(RUN.c.due_at <= _NOW)
         self._later = self._firsts(RUN.c.due_at > _NOW)
@@ -46,6 +47,10 @@ class DueQueue:
         """The ids of the `b_count` runs of a priority that at `b_now` are due longest."""
         return self._line(priority, select(RUN.c.id))
 
+    def newest(self, priority: Priority) -> Select[Any]:
+        """The ids of the `b_count` runs of a priority that at `b_now` have been due for the shortest time."""
+        return self._line(priority, select(RUN.c.id), RUN.c.due_at.desc())
+
     def next_due(self, connection: Connection, after: datetime) -> datetime | None:
         """When the first run is due after a moment, or the first claim runs out."""
         return min(_moments(connection, self._later, after).values(), default=None)
@@ -60,9 +65,9 @@ class DueQueue:
         there = self._ours & RUN.c.priority.in_(_RANKS) & (RUN.c.due_at <= longest_claim) & held_or_due
         return select(literal(1)).where(there).limit(1)
 
-    def _line(self, priority: Priority, what: Select[Any]) -> Select[Any]:
+    def _line(self, priority: Priority, what: Select[Any], order: ColumnElement[Any] = RUN.c.due_at) -> Select[Any]:
         due = (RUN.c.priority == priority.rank) & (RUN.c.due_at <= _NOW) & self._ours
-        return what.where(due).order_by(RUN.c.due_at).limit(bindparam("b_count", type_=Integer))
+        return what.where(due).order_by(order).limit(bindparam("b_count", type_=Integer))
 
     def _firsts(self, when: ColumnElement[bool]) -> Select[Any]:
         """Finds the first such moment of each priority, as its columns."""
