@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,10 +18,12 @@ from overstap.app.limiting import Gate
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
+from overstap.store import claims
 from overstap.store.audit import Audit
 from overstap.store.claims import Claims
 from overstap.store.database import Database, DatabaseUnavailable
 from overstap.store.fleet import Fleet
+from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.tally import TALLY
 from overstap.store.wakeup import Listener
@@ -28,6 +31,7 @@ from overstap.workflow.decide import Signal, submit
 from overstap.workflow.definition import load_definition
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Done, Outcome, Retry, Step, StepContext
+from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.run import Kind
 
 ERRAND = """
@@ -347,6 +351,41 @@ def test_a_worker_wakes_when_the_next_run_is_due_not_at_its_next_tick(bench: Ben
     bench.start()
 
     bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+
+
+def away() -> Any:
+    raise DatabaseUnavailable("away")
+
+
+def claims_again(bench: Bench) -> list[str]:
+    now = SystemClock().now()
+    return [claim.run.id for claim in Claims(bench.database, [("errand", 1)]).claim("bob", 10, now, now + NEVER)]
+
+
+def test_runs_are_let_go_where_nobody_can_say_what_is_paused(bench: Bench) -> None:
+    ids = bench.submit(3)
+    now = SystemClock().now()
+    PauseBook(bench.database).add(Pause(Scope.STEP, "buy", "the shop is shut", "operator", now))
+    engine = bench.engine()
+    engine._read_pauses = away
+
+    with pytest.raises(DatabaseUnavailable):
+        engine.claim("ann", 10)
+
+    assert ids == claims_again(bench)
+
+
+def test_runs_are_let_go_where_their_signals_cannot_be_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = bench.submit(3)
+    engine = bench.engine()
+    assert [] == engine.claim("ann", 0)
+    engine.claims._crowded = False
+    bench.signal(ids[0], "called", SystemClock().now())
+    with monkeypatch.context() as patched, suppress(DatabaseUnavailable):  # SQLite claims nothing then
+        patched.setattr(claims, "pending_signals", lambda *_: away())
+        engine.claim("ann", 10)
+
+    assert ids == claims_again(bench)
 
 
 def test_a_submission_wakes_a_listening_worker_at_once(bench: Bench) -> None:
