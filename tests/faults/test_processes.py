@@ -95,6 +95,7 @@ def freeze_outside_a_write(worker: Any, database: Database) -> None:
         if nobody_else_writes(database):
             return
         worker.send(signal.SIGCONT)
+        time.sleep(0.005)  # else it is stopped again before it gets on
     pytest.fail("the worker never left the database alone")
 
 
