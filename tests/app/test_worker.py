@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ def test_everything_that_is_due_is_worked_off(bench: Bench) -> None:
     assert {"home": 250} == bench.runs.counts()
 
 
-@pytest.mark.parametrize("crash", [ZeroDivisionError, SystemExit])
+@pytest.mark.parametrize("crash", [ZeroDivisionError, SystemExit, CancelledError])
 def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, crash: type[BaseException]) -> None:
     tried: list[str] = []
 

@@ -5,6 +5,7 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -214,7 +215,7 @@ class Engine:
             outcome = Stop(str(error))
         except ProviderError as error:
             outcome = Retry(str(error))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, CancelledError) as error:
             # A defect in a step must not take the worker down, nor lose the run: it stays visible as a retry.
             log.exception("step_crashed", run_id=claim.run.id, tenant_id=claim.run.tenant_id, step=step)
             outcome = Retry(f"{type(error).__name__}: {error}")
