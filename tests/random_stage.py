@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import psycopg
 from sqlalchemy import Connection, event, inspect, select, text
 from sqlalchemy import Engine as SqlEngine
 
@@ -36,18 +37,25 @@ class Crasher:
 
     def __init__(self, database: Database) -> None:
         self._left: int | None = None
-        for engine in (database.engine, database._keyed):
-            event.listen(engine, "before_cursor_execute", lambda *_: self._pass())
-        transaction = database._transaction
+        event.listen(database.engine, "before_cursor_execute", lambda *_: self._pass())
+        transaction, each = database._transaction, database.each
 
         @contextmanager
-        def crashing(engine: SqlEngine, gate: Any, **more: Any) -> Iterator[Connection]:
-            with transaction(engine, gate, **more) as connection:
+        def crashing(engine: SqlEngine, gate: Any) -> Iterator[Connection]:
+            with transaction(engine, gate) as connection:
                 yield connection
                 self._pass()
             self._pass()
 
+        @contextmanager
+        def crashing_each() -> Iterator[psycopg.Connection[Any]]:
+            self._pass()
+            with each() as connection:
+                yield connection
+            self._pass()
+
         database._transaction = crashing  # type: ignore[method-assign]
+        database.each = crashing_each  # type: ignore[method-assign]
 
     def _pass(self) -> None:
         if self._left is not None:

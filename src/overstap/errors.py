@@ -114,3 +114,7 @@ class ProviderTimeout(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider refused for good; the same call will be refused again."""
+
+
+class DatabaseUnavailable(OverstapError):
+    """The database does not answer, or did not let us write in time."""

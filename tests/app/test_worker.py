@@ -18,11 +18,12 @@ from overstap.app.engine import Engine
 from overstap.app.limiting import Gate
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
+from overstap.errors import DatabaseUnavailable
 from overstap.settings import WorkerSettings
 from overstap.store import claims
 from overstap.store.audit import Audit
 from overstap.store.claims import Claims
-from overstap.store.database import Database, DatabaseUnavailable
+from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from overstap.errors import OverstapError
-from overstap.store.database import Database, DatabaseUnavailable
+from overstap.errors import DatabaseUnavailable, OverstapError
+from overstap.store.database import Database
 
 HASTY = """
 [worker]
@@ -114,7 +114,7 @@ def nobody_else_writes(database: Database) -> bool:
 
 @pytest.mark.timeout(180)
 def test_a_worker_frozen_past_its_claims_end_cannot_write(office: OpenOffice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overstap.store.database.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("overstap.store.write_gate.BUSY_SECONDS", 0.2)
     # Slow enough that it is frozen before its call writes anything, also on a busy machine.
     unhurried = HASTY.replace('"2s"', '"6s"').replace('"900ms"', '"2900ms"').replace("move_chunk = 2", "move_chunk = 6")
     opened = office(unhurried + slow("move_users", "2500ms"))

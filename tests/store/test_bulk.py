@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import DataError
 
 from overstap.store.bulk import BulkInsert, BulkUpdate, Together
 from overstap.store.database import Database
@@ -96,7 +96,7 @@ def test_what_is_done_alone_is_done_wholly_or_not_at_all(database: Database, cou
     before = stored(database)
     right = [("confirmed", f"{number:03}", "intended") for number in range(count)]
 
-    with pytest.raises(DataError), database.each() as connection:
+    with pytest.raises(psycopg.DataError), database.each() as connection:
         together.alone(connection, [*right[1:], ("confirmed", "000", "refused")], [row("new")])
     assert before == stored(database)
 

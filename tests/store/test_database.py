@@ -14,9 +14,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from overstap.errors import BadInput
-from overstap.store import database as module
-from overstap.store.database import Database, DatabaseUnavailable
+from overstap.errors import BadInput, DatabaseUnavailable
+from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -32,7 +31,7 @@ with Database(sys.argv[1]).write():
 def test_a_frozen_writer_is_named_instead_of_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("overstap.store.write_gate.BUSY_SECONDS", 0.3)
     url = f"sqlite:///{tmp_path}/busy.db"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
-from overstap.store.database import Database, DatabaseUnavailable
+from overstap.errors import DatabaseUnavailable
+from overstap.store.database import Database
 from overstap.store.overlap import meanwhile
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-SLEEP = text("SELECT pg_sleep(0.2)")
+SLEEP = "SELECT pg_sleep(0.2)"
 
 
 class Work:
@@ -35,7 +35,7 @@ def test_all_of_it_is_done_during_one_statement_and_none_afterwards(database: Da
         connection.execute(SLEEP)
         work = Work(1000)
         with meanwhile(work):
-            assert 1 == connection.execute(text("SELECT 1 FROM pg_sleep(0.2)")).scalar_one()
+            assert (1,) == connection.execute("SELECT 1 FROM pg_sleep(0.2)").fetchone()
         assert (0, {threading.current_thread().name}) == (work.left, work.threads)
         work.left = 1
         connection.execute(SLEEP)
@@ -46,14 +46,14 @@ def test_an_answer_is_taken_before_all_of_it_is_done(database: Database) -> None
     work = Work(10_000, lambda: threading.Event().wait(0.005))
 
     with database.each() as connection, meanwhile(work):
-        connection.execute(text("SELECT pg_sleep(0.05)"))
+        connection.execute("SELECT pg_sleep(0.05)")
 
     assert work.left > 9_000
 
 
 def test_a_statement_that_fails_is_told_of_as_ever(database: Database) -> None:
     with meanwhile(Work(10)), pytest.raises(DatabaseUnavailable), database.each() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(1)"))
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(1)")
 
 
 def test_what_is_asked_of_the_database_meanwhile_is_no_time_for_more_of_it(database: Database) -> None:
@@ -63,7 +63,7 @@ def test_what_is_asked_of_the_database_meanwhile_is_no_time_for_more_of_it(datab
         depth[0] += 1
         assert depth[0] == 1
         with database.each() as other:
-            other.execute(text("SELECT pg_sleep(0.02)"))
+            other.execute("SELECT pg_sleep(0.02)")
         depth[0] -= 1
 
     work = Work(3, piece)

@@ -17,10 +17,9 @@ import structlog
 from overstap.app.narrating import narrate
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
-from overstap.errors import ClaimLost, ProviderError, ProviderRefused, ProviderTimeout
+from overstap.errors import ClaimLost, DatabaseUnavailable, ProviderError, ProviderRefused, ProviderTimeout
 from overstap.store.batch import Claim, Committed, Intent, Overtaken, Settlement
 from overstap.store.claims import Claims
-from overstap.store.database import DatabaseUnavailable
 from overstap.store.rows import EffectRecord
 from overstap.workflow.decide import (
     Action,

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from overstap.clock import Clock
-from overstap.errors import BadInput
+from overstap.errors import BadInput, DatabaseUnavailable
 from overstap.settings import LimitSettings, TenantLimit
 from overstap.store.batch import Claim
-from overstap.store.database import DatabaseUnavailable
 from overstap.store.limits import Admission, LimitBook
 from overstap.workflow.limits import Limit, Rate
 from overstap.workflow.outcome import Step

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import select
+import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -74,19 +77,52 @@ class IntentsAsked:
 CameIn = tuple[set[Beat], list[StepEnded], list[IntentsAsked]]
 
 
+class Wakeups(Protocol):
+    """Something that tells whenever runs become due in another process."""
+
+    def fileno(self) -> int | None:
+        """What is readable when there may be something to hear; None where it calls somebody itself."""
+
+    def heard(self) -> bool:
+        """Read what there is; answers whether runs became due."""
+
+    def close(self) -> None:
+        """Tell no more."""
+
+
 class Mailbox:
-    """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once."""
+    """A queue that any thread, or a signal handler, may put into; the loop takes all there is at once.
+
+    While it waits, the loop listens for wake-ups itself: to be called by a thread that does costs as much as a claim.
+    """
 
     def __init__(self) -> None:
         self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
+        self._wakeups: Wakeups | None = None
+        self._resting = False
+        self._ear, self._bell = socket.socketpair()
+        self._ear.setblocking(False)
+        self._bell.setblocking(False)
 
     def __len__(self) -> int:
         """What was put in and not taken, more or less."""
         return self._items.qsize()
 
+    def listen_to(self, wakeups: Wakeups) -> None:
+        """Look for due runs when these tell of some."""
+        self._wakeups = wakeups
+
+    def close(self) -> None:
+        """Nobody takes any more; whatever is still put in stays where it is."""
+        self._ear.close()
+        self._bell.close()
+
     def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)
+        if self._resting:
+            with suppress(OSError):  # full: it has been rung; closed: nobody is there
+                self._bell.send(b"!")
 
     def ask(self, intents: Sequence[Intent], gone: Callable[[], bool]) -> Sequence[Answer]:
         """Leave intents for the loop, and wait for its answers.
@@ -125,10 +161,11 @@ class Mailbox:
         beats: set[Beat] = set()
         ended: list[StepEnded] = []
         intents: list[IntentsAsked] = []
+        if timeout is None or timeout > 0:
+            self._rest(timeout)
         with suppress(Empty):
             while True:
-                item = self._items.get(block=timeout is None or timeout > 0, timeout=timeout)
-                timeout = 0.0
+                item = self._items.get_nowait()
                 if isinstance(item, StepEnded):
                     ended.append(item)
                 elif isinstance(item, IntentsAsked):
@@ -137,9 +174,21 @@ class Mailbox:
                     beats.add(item)
         return beats, ended, intents
 
-
-class Wakeups(Protocol):
-    """Something that calls `wake` when runs become due, until it is closed."""
-
-    def close(self) -> None:
-        """Stop calling."""
+    def _rest(self, seconds: float | None) -> None:
+        """Wait until something is put in, or something is to be heard."""
+        answers = select.poll()
+        answers.register(self._ear, select.POLLIN)
+        wakeups = self._wakeups
+        outside = wakeups.fileno() if wakeups is not None else None
+        if outside is not None:
+            answers.register(outside, select.POLLIN)
+        self._resting = True  # before the look: whoever comes later rings
+        ready = []
+        if self._items.empty():
+            ready = answers.poll(None if seconds is None else math.ceil(seconds * 1000))
+        self._resting = False
+        for one, _ in ready:
+            if one == outside and wakeups is not None and wakeups.heard():
+                self.put(Beat.LOOK)
+            elif one != outside:
+                self._ear.recv(4096)

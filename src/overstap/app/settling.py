@@ -12,8 +12,8 @@ from typing import TypeVar
 import structlog
 
 from overstap.app.engine import Engine, Performed
+from overstap.errors import DatabaseUnavailable
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.database import DatabaseUnavailable
 from overstap.workflow.outcome import Retry
 from overstap.workflow.value import value
 

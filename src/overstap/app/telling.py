@@ -16,9 +16,9 @@ import structlog
 from overstap.app.channels import CALL_SECONDS, Channel, open_channels
 from overstap.app.notice_words import Words
 from overstap.clock import Clock
+from overstap.errors import DatabaseUnavailable
 from overstap.language import language
 from overstap.settings import NotificationSettings
-from overstap.store.database import DatabaseUnavailable
 from overstap.store.notices import Message, Notices
 
 log = structlog.get_logger(__name__)

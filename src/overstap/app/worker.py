@@ -105,11 +105,13 @@ class Worker:
         self._ticker.start()
         spare_the_collector()
         wakeups = self._listen(self.wake)
+        self._mailbox.listen_to(wakeups)
         try:
             self._loop(until_idle=until_idle)
         finally:
             self._closed = True
             wakeups.close()
+            self._mailbox.close()
             self._ticker.stop()
             self._crew.dismiss()
         self._leave()

@@ -13,6 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import ARRAY, Connection, CursorResult, Table, Text, cast, func, literal, select, true
 from sqlalchemy.sql import ColumnElement
 
@@ -112,11 +113,11 @@ class Together:
             parts.append(f"other_{number} AS ({self._parts[number].postgresql(shape)})")
         return f"WITH {', '.join(parts)} SELECT count(*) FROM first"  # noqa: S608
 
-    def _make_alone(self, *shapes: Shape) -> str:
+    def _make_alone(self, *shapes: Shape) -> bytes:
         parts = self._make_statement(*shapes).removeprefix("WITH ").removesuffix("SELECT count(*) FROM first")
         # A division by zero undoes the statement where a row was otherwise.
         guard = "CASE WHEN count(*) = %s THEN count(*) ELSE 1 / (count(*) - count(*)) END"
-        return f"WITH {self._hold}{parts}SELECT {guard}{self._told} FROM first"  # noqa: S608
+        return f"WITH {self._hold}{parts}SELECT {guard}{self._told} FROM first".encode()  # noqa: S608
 
     def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
         """Do it, in the connection's transaction; answers how many rows the first one wrote.
@@ -133,7 +134,7 @@ class Together:
         shapes, values = self._arrays(rows)
         return int(connection.exec_driver_sql(self._statement(*shapes), values).scalar_one())
 
-    def alone(self, connection: Connection, *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
+    def alone(self, connection: psycopg.Connection[Any], *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
         """Do it on PostgreSQL as a transaction of its own, and only if the first one writes all of its rows.
 
         Args:
@@ -141,10 +142,10 @@ class Together:
             hold: the parameter of the query that locks rows.
 
         Raises:
-            DataError: when the first one did not; then nothing was written.
+            psycopg.DataError: when the first one did not; then nothing was written.
         """
         shapes, values = self._arrays(rows)
-        connection.exec_driver_sql(self._alone(*shapes), (*hold, *values, len(rows[0])))
+        connection.execute(self._alone(*shapes), (*hold, *values, len(rows[0])))
 
     def _arrays(self, rows: Sequence[Sequence[Row]]) -> tuple[list[Shape], tuple[str | None, ...]]:
         shapes, values = [], []

@@ -12,14 +12,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, union_all, update
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Connection, bindparam, select, union_all, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from overstap.errors import DatabaseUnavailable
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, prefer_keys
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
-from overstap.store.database import Database, DatabaseUnavailable, UtcDateTime
+from overstap.store.database import Database, UtcDateTime
 from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, to_run
@@ -43,7 +45,7 @@ _FOR_THE_NEWEST = 0.125
 """Of a claim's room: what becomes due during a storm of timers does not wait until the storm is over."""
 _UNREAD = -1
 """The inbox of a claim whose signals nobody knows."""
-_Taken = tuple[Sequence[Row[Any]], Mapping[str, list[Signal]]]
+_Taken = tuple[Sequence[Any], Mapping[str, list[Signal]]]
 """Rows of runs that were claimed, and the pending signals of those that have any."""
 
 
@@ -81,6 +83,7 @@ class Claims:
             some = union_all(*(select(line.c.id) for line in lines)).limit(bindparam("b_count")).cte("some")
             # Compiled once: at light load to look up a statement of this size takes as long as to do it.
             self._take_any = _taking(RUN.c.id == some.c.id).compile(database.engine)
+            self._take_any_text = str(self._take_any).encode()
         else:
             self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one))) for one in Priority}
             self._take_newest = {one: _taking(RUN.c.id.in_(self._queue.newest(one))) for one in Priority}
@@ -105,16 +108,16 @@ class Claims:
                 prefer_keys(connection)
                 taken = self._taken(connection, self._queue.shares(connection, limit, about["b_now"]), about)
         else:
-            with self._database.each() as connection:
-                given = self._take_any.construct_params({**about, "b_count": limit})
-                rows = connection.exec_driver_sql(str(self._take_any), given).all()
+            given = self._take_any.construct_params({**about, "b_count": limit})
+            with self._database.each() as alone, alone.cursor(row_factory=namedtuple_row) as cursor:
+                rows = cursor.execute(self._take_any_text, given).fetchall()
             taken = self._with_signals_later(rows, about)
         claims = _claims(taken, about)
         self._crowded = len(claims) == limit
         return claims
 
     def _taken(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> _Taken:
-        rows: list[Row[Any]] = []
+        rows: list[Any] = []
         for priority, count in shares.items():
             newest = int(count * _FOR_THE_NEWEST)
             longest = connection.execute(self._take[priority], {**about, "b_count": count - newest}).all()
@@ -123,7 +126,7 @@ class Claims:
                 rows += connection.execute(self._take_newest[priority], {**about, "b_count": newest})
         return self._with_signals(connection, rows)
 
-    def _with_signals_later(self, rows: Sequence[Row[Any]], about: Mapping[str, Any]) -> _Taken:
+    def _with_signals_later(self, rows: Sequence[Any], about: Mapping[str, Any]) -> _Taken:
         """The same after the claim is committed: what cannot be read is let go, for nobody would carry it on."""
         if not any(row.inbox for row in rows):
             self.paused = any(row.paused for row in rows)
@@ -136,7 +139,7 @@ class Claims:
                 self.release(replace(claim, inbox=_UNREAD) for claim in _claims((rows, {}), about))
             raise
 
-    def _with_signals(self, connection: Connection, rows: Sequence[Row[Any]]) -> _Taken:
+    def _with_signals(self, connection: Connection, rows: Sequence[Any]) -> _Taken:
         self.paused = any(row.paused for row in rows)
         # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
         return rows, pending_signals(connection, [row.id for row in rows if row.inbox])

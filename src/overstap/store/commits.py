@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.exc import DataError, IntegrityError
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
-from overstap.store.database import Database
+from overstap.store.database import REFUSED, Database
 from overstap.store.effects import outcome_row, record_intents, settle_effects
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
@@ -63,7 +62,7 @@ def commit(
             else:
                 with database.write() as connection:
                     _write(connection, settlements, ready, now)
-        except (_SomeLostError, IntegrityError, DataError):
+        except (_SomeLostError, *REFUSED):
             pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
         else:
             return ready.committed

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
-from overstap.errors import BadInput, OverstapError
+from overstap.errors import BadInput, DatabaseUnavailable
 from overstap.store.overlap import OverlappingConnection
+from overstap.store.write_gate import BUSY_SECONDS, WriteGate
 
-BUSY_SECONDS = 30
-_PAUSE_SECONDS = 0.0002
 _SQLITE_CACHE_KIB = 64 * 1024
 """What a connection to SQLite keeps of the file at most. With the default of 2 MB a batch of 500 does not fit."""
 _SQLITE_WAL_PAGES = 8000
@@ -35,8 +32,8 @@ _REST_SECONDS = 1.0
 """After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
 
-class DatabaseUnavailable(OverstapError):
-    """The database does not answer, or did not let us write in time."""
+REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
+"""What a statement raises whose rows may not be as it wants them, through SQLAlchemy or from the driver."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,61 +56,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is UTC:
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class WriteGate:
-    """Lets the writers of one SQLite file in one at a time.
-
-    SQLite's own waiting backs off to a tenth of a second: of two busy writers one starves. Inside a process a lock and
-    between processes an flock on a file beside the database, asked for often, share it out. `BEGIN IMMEDIATE` and
-    `busy_timeout` remain the safety.
-    """
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".gate")
-        self._lock = threading.Lock()
-        self._file: IO[bytes] | None = None
-
-    @contextmanager
-    def pass_through(self) -> Iterator[None]:
-        """Wait for one's turn, at most `BUSY_SECONDS`.
-
-        Raises:
-            DatabaseUnavailable: when whoever is inside does not come out: it may be frozen.
-        """
-        limit = time.monotonic() + BUSY_SECONDS
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
-            raise DatabaseUnavailable(f"Another thread has been writing to {self._path} for {BUSY_SECONDS} s.")
-        try:
-            if self._file is None:
-                self._file = self._path.open("ab")
-            while not _try_flock(self._file):
-                if time.monotonic() > limit:
-                    raise DatabaseUnavailable(
-                        f"Another process has held {self._path} for {BUSY_SECONDS} s; it may be frozen. "
-                        "Look for a stopped `overstap` process."
-                    )
-                time.sleep(_PAUSE_SECONDS)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-        finally:
-            self._lock.release()
-
-    def close(self) -> None:
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-
-def _try_flock(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def upserting(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -200,25 +142,37 @@ class Database:
         engine = self.engine.execution_options(isolation_level=isolation) if isolation else self.engine
         return self._transaction(engine, nullcontext())
 
-    def each(self) -> AbstractContextManager[Connection]:
-        """A connection to PostgreSQL that commits each statement by itself, one way there and back.
+    @contextmanager
+    def each(self) -> Iterator[psycopg.Connection[Any]]:
+        """The driver's own connection to PostgreSQL, which commits each statement by itself: one way there and back.
 
-        It finds rows by key, in the order that the keys are given.
+        It finds rows by key, in the order that the keys are given. After a rest, to go through SQLAlchemy takes as long
+        as the statement.
         """
-        return self._transaction(self._keyed, nullcontext(), begin=False)
+        try:
+            pooled = self._keyed.raw_connection()
+            try:
+                connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+                yield connection
+            except psycopg.OperationalError as error:
+                if connection.closed:
+                    pooled.invalidate(error)
+                raise
+            finally:
+                pooled.close()
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"The database {self.describe()} does not do its work: {error}") from error
 
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that may write: it commits at the end of the block, or rolls back on any error."""
         return self._transaction(self._writer, self._gate.pass_through() if self._gate else nullcontext())
 
     @contextmanager
-    def _transaction(
-        self, engine: Engine, gate: AbstractContextManager[Any], *, begin: bool = True
-    ) -> Iterator[Connection]:
+    def _transaction(self, engine: Engine, gate: AbstractContextManager[Any]) -> Iterator[Connection]:
         if not self.exists:
             self._make_folder()
         try:
-            with gate, engine.begin() if begin else engine.connect() as connection:
+            with gate, engine.begin() as connection:
                 yield connection
         except OperationalError as error:
             text = f"The database {self.describe()} does not do its work: {error.orig}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -67,7 +68,7 @@ class EffectRecord:
     settled_at: datetime | None = None
 
 
-def to_run(row: Row[Any]) -> Run:
+def to_run(row: Sequence[Any]) -> Run:
     """The run in a row that begins with `RUN_COLUMNS`."""
     values = list(row[: len(_FIELDS)])
     values[_STATUS] = Status(values[_STATUS])

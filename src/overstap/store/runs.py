@@ -9,13 +9,12 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, case, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
 from overstap.store.books import HOLD_TENANT
 from overstap.store.bulk import BulkInsert, Row, Together
-from overstap.store.database import Database
+from overstap.store.database import REFUSED, Database
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
     EFFECT,
@@ -139,7 +138,7 @@ class Runs:
         while True:
             try:
                 self._write_new(row, tally_rows([(None, run)]), journal_row(decision.entry), run.tenant_id)
-            except IntegrityError:
+            except REFUSED:
                 self._explain(run, key)  # else the rival has ended meanwhile: there is room now
             else:
                 return
