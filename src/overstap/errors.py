@@ -7,6 +7,7 @@ OverstapError                 what was wrong, in one sentence; `exit_code` of th
 ├── NotFound              3   nothing here has that id
 ├── Conflict              4   it clashes with what is there already
 │   └── TenantLocked          a run has the tenant to itself: which lock, which run, until when
+├── DatabaseUnavailable       the database is away, or busy for too long: try again
 └── ProviderError             an outside system did not do what it was asked
     ├── ProviderUnavailable   it said so before doing anything: try again later
     ├── ProviderTimeout       no answer in time: it may or may not have done the work
