@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from greenlet import GreenletExit
 from sqlalchemy import func, select
 
 from overstap.app.engine import Engine
@@ -63,6 +64,16 @@ def done(_: StepContext) -> Outcome:
     return Done()
 
 
+class Shop:
+    """A provider that grants everything."""
+
+    def lookup(self, _key: str, _now: datetime) -> Mapping[str, Any] | None:
+        return {}
+
+    def execute(self, *_: Any) -> Mapping[str, Any]:
+        return {}
+
+
 @dataclass
 class Bench:
     """A worker in a thread, and the runs it works on."""
@@ -71,6 +82,7 @@ class Bench:
     folder: Path
     calls: dict[str, Callable[[StepContext], Outcome]] = field(default_factory=lambda: {"go": done, "buy": done})
     deadline: str = "1h"
+    provider: Any = None  # most steps here have no effect
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(tick=timedelta(milliseconds=100)))
     _threads: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
 
@@ -83,9 +95,8 @@ class Bench:
     def engine(self) -> Engine:
         steps = {name: Step(name, call) for name, call in self.calls.items()}
         claims = Claims(self.database, [("errand", 1)])
-        provider: Any = None  # no step here has an effect
         limits = {"lease": self.settings.lease, "call_limit": self.settings.call_limit}
-        return Engine(Library([self.definition]), steps, provider, claims, SystemClock(), **limits)
+        return Engine(Library([self.definition]), steps, self.provider, claims, SystemClock(), **limits)
 
     def submit(self, count: int) -> list[str]:
         first = len(self.runs.all_ids())
@@ -148,7 +159,21 @@ def test_everything_that_is_due_is_worked_off(bench: Bench) -> None:
     assert {"home": 250} == bench.runs.counts()
 
 
-@pytest.mark.parametrize("crash", [ZeroDivisionError, SystemExit, CancelledError])
+class OwnCrash(BaseException):
+    """As libraries raise that want nobody to catch it."""
+
+
+class SilentCrash(Exception):
+    def __str__(self) -> str:
+        raise ValueError("by the way")
+
+
+CRASHES = [
+    ZeroDivisionError, SystemExit, CancelledError, KeyboardInterrupt, GeneratorExit, GreenletExit, OwnCrash,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("crash", CRASHES)
 def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, crash: type[BaseException]) -> None:
     tried: list[str] = []
 
@@ -166,6 +191,45 @@ def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, c
     retries = [entry for entry in bench.runs.journal("r001") if entry.kind is Kind.RETRY]
     assert [f"{crash.__name__}: by the way"] * 2 == [entry.data["error"] for entry in retries]
     assert 1 == tried.count("r000")
+
+
+@pytest.mark.parametrize("crash", [KeyboardInterrupt, GreenletExit, OwnCrash, SilentCrash])
+def test_steps_that_wait_beside_one_that_keeps_crashing_go_on_and_it_is_tried_as_its_definition_says(
+    bench: Bench, crash: type[BaseException]
+) -> None:
+    tried: list[str] = []
+
+    def go(context: StepContext) -> Outcome:
+        tried.append(context.run_id)
+        context.effect("order", {})
+        if int(context.run_id[1:]) % 3 == 1:
+            raise crash("by the way")
+        return Done()
+
+    bench.calls["go"] = go
+    bench.provider = Shop()
+    ids = bench.submit(12)
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 8, "going": 4})
+    bench.wait_for(lambda: all(bench.runs.get(run_id).run.attempt > 1 for run_id in ids[1::3]))
+
+    for run_id in ids[1::3]:
+        retries = [entry for entry in bench.runs.journal(run_id) if entry.kind is Kind.RETRY]
+        assert tried.count(run_id) - len(retries) in {0, 1}
+        assert str(bench.runs.get(run_id).run.error).startswith(f"{crash.__name__}: ")
+
+
+def test_control_c_goes_through_a_step_in_the_main_thread(bench: Bench) -> None:
+    def go(_: StepContext) -> Outcome:
+        raise KeyboardInterrupt
+
+    bench.calls["go"] = go
+    bench.submit(1)
+    engine = bench.engine()
+    (claim,) = engine.claim("ann", 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.perform(claim, "go", engine.record)
 
 
 def test_quick_steps_that_turn_slow_do_not_hold_up_each_other_nor_the_loop(bench: Bench) -> None:

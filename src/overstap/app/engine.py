@@ -5,7 +5,6 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from overstap.app.crashing import is_crash, told
 from overstap.app.narrating import narrate
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
@@ -209,16 +209,16 @@ class Engine:
         context = _Context(claim, step, self.clock.now(), intend, self._provider, self.clock, self._call_limit, [])
         try:
             outcome = _checked(step, self._steps[step].call(context))
-        except ClaimLost:
-            raise
         except ProviderRefused as error:
             outcome = Stop(str(error))
         except ProviderError as error:
             outcome = Retry(str(error))
-        except (Exception, SystemExit, CancelledError) as error:
+        except BaseException as error:
+            if not is_crash(error):
+                raise
             # A defect in a step must not take the worker down, nor lose the run: it stays visible as a retry.
             log.exception("step_crashed", run_id=claim.run.id, tenant_id=claim.run.tenant_id, step=step)
-            outcome = Retry(f"{type(error).__name__}: {error}")
+            outcome = Retry(told(error))
         return Performed(outcome, context.effects)
 
     def decide(self, claim: Claim, performed: Performed | None, now: datetime) -> Settlement:
