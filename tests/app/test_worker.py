@@ -219,6 +219,34 @@ def test_steps_that_wait_beside_one_that_keeps_crashing_go_on_and_it_is_tried_as
         assert str(bench.runs.get(run_id).run.error).startswith(f"{crash.__name__}: ")
 
 
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [("order", {"users": {"ann"}}), ("order", {"note": "a\0b"}), ("or\0der", {}), ("order", {"seats": 2**70})],
+    ids=["set", "nul", "nul-operation", "huge"],
+)
+def test_an_effect_that_cannot_be_written_down_is_shown_on_its_run_which_is_tried_again(
+    bench: Bench, operation: str, request_: dict[str, Any]
+) -> None:
+    def go(context: StepContext) -> Outcome:
+        bad = context.run_id == "r001"
+        context.effect(operation if bad else "order", request_ if bad else {})
+        return Done()
+
+    bench.calls["go"] = go
+    bench.provider = Shop()
+    bench.submit(3)
+    bench.start()
+    if "\0" in operation + str(request_.get("note", "")) and bench.database.dialect == "sqlite":  # it keeps that
+        bench.wait_for(lambda: bench.runs.counts() == {"home": 3})
+        return
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 2, "going": 1})
+    bench.wait_for(lambda: bench.runs.get("r001").run.attempt > 1)
+
+    told = str(bench.runs.get("r001").run.error)
+    assert f"BadInput: effect r001:going:1:go ({operation!r}) cannot be written down: " in told
+    assert "INSERT" not in told
+
+
 def test_control_c_goes_through_a_step_in_the_main_thread(bench: Bench) -> None:
     def go(_: StepContext) -> Outcome:
         raise KeyboardInterrupt
