@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from overstap.errors import Conflict, NotFound
 from overstap.store.batch import Claim, Intent, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.runs import ActiveChange, Runs
-from overstap.workflow.decide import Decision, Signal, receive, settle
+from overstap.workflow.decide import Decision, Signal, receive, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Progress, Retry
@@ -262,6 +264,43 @@ def test_an_idempotency_key_is_taken_once(runs: Runs, submitted: Submit) -> None
 
     with pytest.raises(Conflict, match="monday"):
         submitted(2, key="monday")
+    assert ["r001"] == runs.all_ids()
+
+
+def test_a_new_run_that_the_database_refuses_for_no_known_reason_is_given_up(
+    runs: Runs, definition: Definition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    write = runs._write_new
+
+    def counted(row: Any, counts: Any, entry: Any, tenant_id: str) -> None:
+        tries.append(tenant_id)
+        assert len(tries) < 10
+        write([None, *row[1:]], counts, entry, tenant_id)  # as if the id were missing
+
+    monkeypatch.setattr(runs, "_write_new", counted)
+    order = {"subscription_id": "s", "target_plan": "e3"}
+
+    with pytest.raises(IntegrityError):
+        runs.insert(submit(definition, "r001", "t1", order, "operator", NOON), None)
+
+    assert 3 == len(tries)
+    assert [] == runs.all_ids()
+
+
+def test_a_new_run_is_written_where_its_rival_has_ended_meanwhile(
+    runs: Runs, submitted: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, rivals = runs._write_new, iter([1, 2])
+
+    def contested(*given: Any) -> None:
+        if next(rivals, None):
+            raise IntegrityError("INSERT", {}, ValueError("run_active"))
+        write(*given)
+
+    monkeypatch.setattr(runs, "_write_new", contested)
+    submitted(1)
+
     assert ["r001"] == runs.all_ids()
 
 
