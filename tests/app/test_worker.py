@@ -446,6 +446,49 @@ def test_a_worker_wakes_when_the_next_run_is_due_not_at_its_next_tick(bench: Ben
     bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
 
 
+def test_what_becomes_due_between_a_look_and_the_question_when_to_look_again_is_done_at_once(bench: Bench) -> None:
+    bench.settings = WorkerSettings(tick=timedelta(seconds=30))
+    answers = iter([Retry("busy"), Done(), Done()])
+    bench.calls["go"] = lambda _: next(answers)
+    engine = bench.engine()
+    due_in, late = engine.due_in, []
+
+    def asked_late() -> timedelta | None:
+        due_at = bench.runs.get("r000").due_at
+        if bench.runs.get("r000").run.attempt and not late and due_at is not None:
+            bench.sleep_until(due_at + timedelta(milliseconds=5))
+            late.append(due_at)
+        return due_in()
+
+    engine.due_in = asked_late  # type: ignore[method-assign]
+    bench.submit(1)
+
+    bench.start(engine)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+    assert late
+
+
+def test_what_became_due_since_the_last_look_is_due_in_no_time(bench: Bench) -> None:
+    engine = bench.engine()
+    assert [] == engine.claim("ann", 1)
+    assert engine.due_in() is None
+
+    bench.submit(1)
+
+    due_in = engine.due_in()
+    assert due_in is not None
+    assert due_in <= timedelta(0)
+
+
+def test_what_there_is_no_room_for_is_not_asked_for_again_and_again(bench: Bench) -> None:
+    bench.submit(1)
+    engine = bench.engine()
+    assert [] == engine.claim("ann", 0)
+
+    assert engine.due_in() is None
+
+
 def away() -> Any:
     raise DatabaseUnavailable("away")
 

@@ -158,6 +158,7 @@ class Engine:
         self._read_pauses = read_pauses
         self._stuck_after = stuck_after
         self._pauses: Sequence[Pause] = ()
+        self._claimed_at: datetime | None = None
 
     def look_at_pauses(self) -> None:
         """Learn what is paused now; `claim` does too."""
@@ -167,6 +168,7 @@ class Engine:
         """Take up to `limit` due runs, and learn what is paused."""
         now = self.clock.now()
         claims = self.claims.claim(worker_id, limit, now, self._lease_from(now)) if limit > 0 else []
+        self._claimed_at = now
         # Each run tells whether anything was paused when it was taken: mostly nothing is, and there is nothing to read.
         if claims and not self.claims.paused:
             self._pauses = ()
@@ -278,9 +280,12 @@ class Engine:
         return self.claims.renew(claims, self._lease_from(self.clock.now()))
 
     def due_in(self) -> timedelta | None:
-        """How long it takes in machine time until the next run is due, or the next claim runs out; None for never."""
+        """How long it takes in machine time until the next run is due, or the next claim runs out; None for never.
+
+        It counts from the last look for due runs on: what became due since then is due in no time, or less.
+        """
         now = self.clock.now()
-        due = self.claims.next_due(now)
+        due = self.claims.next_due(self._claimed_at or now)
         return None if due is None else self.clock.shrink(due - now)
 
     def idle(self) -> bool:
