@@ -103,7 +103,47 @@ def test_one_claim_advances_a_run_only_once(
     again = claims.commit([work], [], NOON)
 
     assert ["r001"] == [kept.run.id for kept in first.kept]
-    assert {"r001": "ann"} == again.lost
+    assert 2 == len(runs.journal("r001"))
+    assert ({}, first.kept) == (again.lost, again.kept)  # its answer was lost: it goes on
+
+
+def test_a_claim_does_not_go_on_where_another_decision_was_committed_or_nothing_was_kept(
+    claims: Claims, submitted: Submit, definition: Definition
+) -> None:
+    for number in (1, 2, 3):
+        submitted(number)
+    one, two, three = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    progress = settle(definition, one.run, Progress(1, 2), NOON)
+    let_go = settlement(two, settle(definition, two.run, Progress(1, 2), NOON))
+    kept = settlement(three, settle(definition, three.run, Progress(1, 2), NOON), keep=True)
+    claims.commit([settlement(one, progress, keep=True), let_go, kept], [], NOON)
+    other = settlement(one, settle(definition, one.run, Progress(1, 3), NOON), keep=True)
+
+    first = claims.commit([other, let_go], [], NOON)
+    claims.claim("bob", 10, NOON + MINUTE, NOON + 2 * MINUTE)
+    later = claims.commit([kept], [], NOON + MINUTE)
+
+    assert [] == first.kept + later.kept
+    assert {"r001": "ann", "r002": None} == first.lost
+    assert {"r003": "bob"} == later.lost
+
+
+def test_a_commit_whose_answer_was_lost_goes_on_and_a_signal_since_then_overtakes_the_next_one(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    for number in (1, 2):
+        submitted(number)
+    first, second = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(first, settle(definition, first.run, Progress(1, 2), NOON), keep=True)
+    claims.commit([work], [], NOON)
+    runs.signal("r001", signal("called_back"), acceptable=["walking"])
+
+    both = claims.commit([work, settlement(second, settle(definition, second.run, Done(), NOON))], [], NOON)
+    (kept,) = both.kept
+    more = claims.commit([settlement(kept, settle(definition, kept.run, Progress(2, 2), NOON), keep=True)], [], NOON)
+
+    assert ["r002"] == [run.id for run in both.released]
+    assert ["called_back"] == [one.event for claim in more.overtaken for one in claim.signals]
     assert 2 == len(runs.journal("r001"))
 
 
