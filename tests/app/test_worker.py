@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from greenlet import GreenletExit
 from sqlalchemy import func, select
 
 from overstap.app.engine import Engine
@@ -64,6 +65,16 @@ def done(_: StepContext) -> Outcome:
     return Done()
 
 
+class Shop:
+    """A provider that grants everything."""
+
+    def lookup(self, _key: str, _now: datetime) -> Mapping[str, Any] | None:
+        return {}
+
+    def execute(self, *_: Any) -> Mapping[str, Any]:
+        return {}
+
+
 @dataclass
 class Bench:
     """A worker in a thread, and the runs it works on."""
@@ -72,6 +83,7 @@ class Bench:
     folder: Path
     calls: dict[str, Callable[[StepContext], Outcome]] = field(default_factory=lambda: {"go": done, "buy": done})
     deadline: str = "1h"
+    provider: Any = None  # most steps here have no effect
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(tick=timedelta(milliseconds=100)))
     _threads: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
 
@@ -84,9 +96,8 @@ class Bench:
     def engine(self) -> Engine:
         steps = {name: Step(name, call) for name, call in self.calls.items()}
         claims = Claims(self.database, [("errand", 1)])
-        provider: Any = None  # no step here has an effect
         limits = {"lease": self.settings.lease, "call_limit": self.settings.call_limit}
-        return Engine(Library([self.definition]), steps, provider, claims, SystemClock(), **limits)
+        return Engine(Library([self.definition]), steps, self.provider, claims, SystemClock(), **limits)
 
     def submit(self, count: int) -> list[str]:
         first = len(self.runs.all_ids())
@@ -149,7 +160,21 @@ def test_everything_that_is_due_is_worked_off(bench: Bench) -> None:
     assert {"home": 250} == bench.runs.counts()
 
 
-@pytest.mark.parametrize("crash", [ZeroDivisionError, SystemExit, CancelledError])
+class OwnCrash(BaseException):
+    """As libraries raise that want nobody to catch it."""
+
+
+class SilentCrash(Exception):
+    def __str__(self) -> str:
+        raise ValueError("by the way")
+
+
+CRASHES = [
+    ZeroDivisionError, SystemExit, CancelledError, KeyboardInterrupt, GeneratorExit, GreenletExit, OwnCrash,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("crash", CRASHES)
 def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, crash: type[BaseException]) -> None:
     tried: list[str] = []
 
@@ -167,6 +192,73 @@ def test_a_step_that_crashes_is_tried_again_and_the_others_go_on(bench: Bench, c
     retries = [entry for entry in bench.runs.journal("r001") if entry.kind is Kind.RETRY]
     assert [f"{crash.__name__}: by the way"] * 2 == [entry.data["error"] for entry in retries]
     assert 1 == tried.count("r000")
+
+
+@pytest.mark.parametrize("crash", [KeyboardInterrupt, GreenletExit, OwnCrash, SilentCrash])
+def test_steps_that_wait_beside_one_that_keeps_crashing_go_on_and_it_is_tried_as_its_definition_says(
+    bench: Bench, crash: type[BaseException]
+) -> None:
+    tried: list[str] = []
+
+    def go(context: StepContext) -> Outcome:
+        tried.append(context.run_id)
+        context.effect("order", {})
+        if int(context.run_id[1:]) % 3 == 1:
+            raise crash("by the way")
+        return Done()
+
+    bench.calls["go"] = go
+    bench.provider = Shop()
+    ids = bench.submit(12)
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 8, "going": 4})
+    bench.wait_for(lambda: all(bench.runs.get(run_id).run.attempt > 1 for run_id in ids[1::3]))
+
+    for run_id in ids[1::3]:
+        retries = [entry for entry in bench.runs.journal(run_id) if entry.kind is Kind.RETRY]
+        assert tried.count(run_id) - len(retries) in {0, 1}
+        assert str(bench.runs.get(run_id).run.error).startswith(f"{crash.__name__}: ")
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [("order", {"users": {"ann"}}), ("order", {"note": "a\0b"}), ("or\0der", {}), ("order", {"seats": 2**70})],
+    ids=["set", "nul", "nul-operation", "huge"],
+)
+def test_an_effect_that_cannot_be_written_down_is_shown_on_its_run_which_is_tried_again(
+    bench: Bench, operation: str, request_: dict[str, Any]
+) -> None:
+    def go(context: StepContext) -> Outcome:
+        bad = context.run_id == "r001"
+        context.effect(operation if bad else "order", request_ if bad else {})
+        return Done()
+
+    bench.calls["go"] = go
+    bench.provider = Shop()
+    bench.submit(3)
+    bench.start()
+    if "\0" in operation + str(request_.get("note", "")) and bench.database.dialect == "sqlite":  # it keeps that
+        bench.wait_for(lambda: bench.runs.counts() == {"home": 3})
+        return
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 2, "going": 1})
+    bench.wait_for(lambda: bench.runs.get("r001").run.attempt > 1)
+
+    told = str(bench.runs.get("r001").run.error)
+    assert f"BadInput: effect r001:going:1:go ({operation!r}) cannot be written down: " in told
+    assert "INSERT" not in told
+
+
+def test_control_c_goes_through_a_step_in_the_main_thread(bench: Bench) -> None:
+    def go(_: StepContext) -> Outcome:
+        raise KeyboardInterrupt
+
+    bench.calls["go"] = go
+    bench.submit(1)
+    engine = bench.engine()
+    (claim,) = engine.claim("ann", 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.perform(claim, "go", engine.record)
 
 
 def test_quick_steps_that_turn_slow_do_not_hold_up_each_other_nor_the_loop(bench: Bench) -> None:
@@ -353,6 +445,49 @@ def test_a_worker_wakes_when_the_next_run_is_due_not_at_its_next_tick(bench: Ben
     bench.start()
 
     bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+
+
+def test_what_becomes_due_between_a_look_and_the_question_when_to_look_again_is_done_at_once(bench: Bench) -> None:
+    bench.settings = WorkerSettings(tick=timedelta(seconds=30))
+    answers = iter([Retry("busy"), Done(), Done()])
+    bench.calls["go"] = lambda _: next(answers)
+    engine = bench.engine()
+    due_in, late = engine.due_in, []
+
+    def asked_late() -> timedelta | None:
+        due_at = bench.runs.get("r000").due_at
+        if bench.runs.get("r000").run.attempt and not late and due_at is not None:
+            bench.sleep_until(due_at + timedelta(milliseconds=5))
+            late.append(due_at)
+        return due_in()
+
+    engine.due_in = asked_late  # type: ignore[method-assign]
+    bench.submit(1)
+
+    bench.start(engine)
+
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 1})
+    assert late
+
+
+def test_what_became_due_since_the_last_look_is_due_in_no_time(bench: Bench) -> None:
+    engine = bench.engine()
+    assert [] == engine.claim("ann", 1)
+    assert engine.due_in() is None
+
+    bench.submit(1)
+
+    due_in = engine.due_in()
+    assert due_in is not None
+    assert due_in <= timedelta(0)
+
+
+def test_what_there_is_no_room_for_is_not_asked_for_again_and_again(bench: Bench) -> None:
+    bench.submit(1)
+    engine = bench.engine()
+    assert [] == engine.claim("ann", 0)
+
+    assert engine.due_in() is None
 
 
 def away() -> Any:

@@ -153,5 +153,6 @@ def test_a_commit_that_is_repeated_advances_nothing_twice(world: World) -> None:
     ann.done = again
     committed = ann.commit()
 
-    assert {run: "ann"} == committed.lost
+    assert {} == committed.lost
+    assert [run] == [claim.run.id for claim in committed.kept]
     assert before == world.run(run)

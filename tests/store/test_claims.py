@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from overstap.errors import Conflict, NotFound
 from overstap.store.batch import Claim, Intent, Settlement
 from overstap.store.claims import Claims
-from overstap.store.database import Database
+from overstap.store.database import CLASHES, Database
 from overstap.store.runs import ActiveChange, Runs
-from overstap.workflow.decide import Decision, Signal, receive, settle
+from overstap.workflow.decide import Decision, Signal, receive, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Progress, Retry
@@ -101,7 +103,47 @@ def test_one_claim_advances_a_run_only_once(
     again = claims.commit([work], [], NOON)
 
     assert ["r001"] == [kept.run.id for kept in first.kept]
-    assert {"r001": "ann"} == again.lost
+    assert 2 == len(runs.journal("r001"))
+    assert ({}, first.kept) == (again.lost, again.kept)  # its answer was lost: it goes on
+
+
+def test_a_claim_does_not_go_on_where_another_decision_was_committed_or_nothing_was_kept(
+    claims: Claims, submitted: Submit, definition: Definition
+) -> None:
+    for number in (1, 2, 3):
+        submitted(number)
+    one, two, three = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    progress = settle(definition, one.run, Progress(1, 2), NOON)
+    let_go = settlement(two, settle(definition, two.run, Progress(1, 2), NOON))
+    kept = settlement(three, settle(definition, three.run, Progress(1, 2), NOON), keep=True)
+    claims.commit([settlement(one, progress, keep=True), let_go, kept], [], NOON)
+    other = settlement(one, settle(definition, one.run, Progress(1, 3), NOON), keep=True)
+
+    first = claims.commit([other, let_go], [], NOON)
+    claims.claim("bob", 10, NOON + MINUTE, NOON + 2 * MINUTE)
+    later = claims.commit([kept], [], NOON + MINUTE)
+
+    assert [] == first.kept + later.kept
+    assert {"r001": "ann", "r002": None} == first.lost
+    assert {"r003": "bob"} == later.lost
+
+
+def test_a_commit_whose_answer_was_lost_goes_on_and_a_signal_since_then_overtakes_the_next_one(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    for number in (1, 2):
+        submitted(number)
+    first, second = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(first, settle(definition, first.run, Progress(1, 2), NOON), keep=True)
+    claims.commit([work], [], NOON)
+    runs.signal("r001", signal("called_back"), acceptable=["walking"])
+
+    both = claims.commit([work, settlement(second, settle(definition, second.run, Done(), NOON))], [], NOON)
+    (kept,) = both.kept
+    more = claims.commit([settlement(kept, settle(definition, kept.run, Progress(2, 2), NOON), keep=True)], [], NOON)
+
+    assert ["r002"] == [run.id for run in both.released]
+    assert ["called_back"] == [one.event for claim in more.overtaken for one in claim.signals]
     assert 2 == len(runs.journal("r001"))
 
 
@@ -262,6 +304,43 @@ def test_an_idempotency_key_is_taken_once(runs: Runs, submitted: Submit) -> None
 
     with pytest.raises(Conflict, match="monday"):
         submitted(2, key="monday")
+    assert ["r001"] == runs.all_ids()
+
+
+def test_a_new_run_that_the_database_refuses_for_no_known_reason_is_given_up(
+    runs: Runs, definition: Definition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    write = runs._write_new
+
+    def counted(row: Any, counts: Any, entry: Any, tenant_id: str) -> None:
+        tries.append(tenant_id)
+        assert len(tries) < 10
+        write([None, *row[1:]], counts, entry, tenant_id)  # as if the id were missing
+
+    monkeypatch.setattr(runs, "_write_new", counted)
+    order = {"subscription_id": "s", "target_plan": "e3"}
+
+    with pytest.raises(CLASHES):
+        runs.insert(submit(definition, "r001", "t1", order, "operator", NOON), None)
+
+    assert 3 == len(tries)
+    assert [] == runs.all_ids()
+
+
+def test_a_new_run_is_written_where_its_rival_has_ended_meanwhile(
+    runs: Runs, submitted: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, rivals = runs._write_new, iter([1, 2])
+
+    def contested(*given: Any) -> None:
+        if next(rivals, None):
+            raise IntegrityError("INSERT", {}, ValueError("run_active"))
+        write(*given)
+
+    monkeypatch.setattr(runs, "_write_new", contested)
+    submitted(1)
+
     assert ["r001"] == runs.all_ids()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -146,6 +146,24 @@ def test_a_wait_parks_the_run_until_its_moment(journey: Definition, travelling: 
 
     endless = settle(journey, travelling, Wait(None), NOON).run
     assert NOON + HOUR == endless.due_at
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_moment_is_written_in_utc_whoever_asked_before(journey: Definition, travelling: Run, first: int) -> None:
+    zones = [timezone(HOUR), UTC]
+    later = NOON + (1 + first) * timedelta(minutes=7)  # nothing has told of this one yet
+
+    told = [
+        settle(journey, travelling, Wait(later.astimezone(zones[first - number])), NOON).entry.data["wake_at"]
+        for number in range(2)
+    ]
+
+    assert [later.isoformat()] * 2 == told
+
+
+def test_a_moment_without_a_zone_is_refused(journey: Definition, travelling: Run) -> None:
+    with pytest.raises(ValueError, match="needs its time zone"):
+        settle(journey, travelling, Wait(NOON.replace(tzinfo=None)), NOON)
 
 
 def test_a_stop_goes_where_the_state_says(journey: Definition, travelling: Run) -> None:

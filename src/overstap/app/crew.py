@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
+from overstap.app.crashing import NotHere
 from overstap.app.engine import Intend, Performed
 from overstap.app.limiting import Begin
 from overstap.app.mailbox import Answer
@@ -38,6 +39,10 @@ class _Strand(greenlet):
 
     away = 0.0
     """Seconds that it has waited, all in all."""
+
+
+_Asking = deque[tuple[_Strand, Intent]]
+"""Steps that wait for their effects to be written down."""
 
 
 class Crew:
@@ -125,7 +130,7 @@ class Crew:
         began = time.perf_counter()
         try:
             performed = self._perform(claim, step, _refuse)
-        except _AskedError:  # it reaches something after all
+        except NotHere:  # it reaches something after all
             self._todo.append((claim, step))
         else:
             took = time.perf_counter() - began
@@ -164,42 +169,49 @@ class Crew:
     def _work(self) -> None:
         """Do steps until none waits; in a thread."""
         done = False
+        asking: _Asking = deque()
         try:
             while not done:
-                asking = self._begin_some()
+                self._begin_some(asking)
                 while asking:
-                    asking = self._go_on(asking)
+                    self._go_on(asking)
                 with self._lock:
                     done = not self._todo  # else it came in just now, and nobody else may have been called for it
                     self._working -= done
         finally:
-            if not done:  # a defect ends this thread, and must not cost its place
+            if not done:  # a defect ends this thread, and must not cost its place, nor the runs whose steps wait in it
                 with self._lock:
                     self._working -= 1
+                self._end(asking)
 
-    def _begin_some(self) -> list[tuple[_Strand, Intent]]:
-        asking: list[tuple[_Strand, Intent]] = []
+    def _begin_some(self, asking: _Asking) -> None:
         while self._todo and len(asking) < (_AT_ONCE if self.quick else 1):
             strand = _Strand(self._do_steps)
             intent = strand.switch(strand)
             if intent is not None:
                 asking.append((strand, intent))
-        return asking
 
-    def _go_on(self, asking: Sequence[tuple[_Strand, Intent]]) -> list[tuple[_Strand, Intent]]:
+    def _go_on(self, asking: _Asking) -> None:
         """Have intents written down, and go on with their steps."""
         asked = time.perf_counter()
         answers = self._record([intent for _, intent in asking])
         began = time.perf_counter()
-        again = []
-        for (strand, intent), answer in zip(asking, answers, strict=True):
+        for answer in answers:
+            strand, intent = asking.popleft()
             now = time.perf_counter()
             strand.away += now - asked
             told = answer if now - began < _LONG_SECONDS else GaveWay(intent.claim.run.id)
             more = strand.throw(told) if isinstance(told, Exception) else strand.switch(told)
             if more is not None:
-                again.append((strand, more))
-        return again
+                asking.append((strand, more))
+
+    def _end(self, asking: _Asking) -> None:
+        """Have steps give way; each tells so. What one of them raises must not keep the others from it."""
+        while asking:
+            strand, intent = asking.popleft()
+            strand.away = strand.away or 1e-9  # so that it takes no other step
+            with suppress(BaseException):
+                strand.throw(GaveWay(intent.claim.run.id))
 
     def _do_steps(self, strand: _Strand) -> None:
         while True:
@@ -216,12 +228,8 @@ class Crew:
                 return  # it has answered for its effect: what is left to do is begun afresh
 
 
-class _AskedError(BaseException):
-    """A step asked for an effect where nobody can write one down; no step may catch this."""
-
-
 def _refuse(_intent: Intent) -> EffectRecord:
-    raise _AskedError
+    raise NotHere
 
 
 def _ask(intent: Intent) -> EffectRecord:
@@ -229,5 +237,8 @@ def _ask(intent: Intent) -> EffectRecord:
     thread = getcurrent().parent
     if thread is None:  # cannot be: steps are done by strands
         raise RuntimeError(f"the step of run {intent.claim.run.id} is done by no strand")
-    record: EffectRecord = thread.switch(intent)
+    try:
+        record: EffectRecord = thread.switch(intent)
+    except GreenletExit:  # nobody goes on with it: else this would count as the step's own crash
+        raise GaveWay(intent.claim.run.id) from None
     return record

@@ -5,7 +5,6 @@ The engine has no thread and no loop of its own: the worker gives it both, and t
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from overstap.app.crashing import is_crash, told
 from overstap.app.narrating import narrate
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
@@ -157,6 +157,7 @@ class Engine:
         self._read_pauses = read_pauses
         self._stuck_after = stuck_after
         self._pauses: Sequence[Pause] = ()
+        self._claimed_at: datetime | None = None
 
     def look_at_pauses(self) -> None:
         """Learn what is paused now; `claim` does too."""
@@ -166,6 +167,7 @@ class Engine:
         """Take up to `limit` due runs, and learn what is paused."""
         now = self.clock.now()
         claims = self.claims.claim(worker_id, limit, now, self._lease_from(now)) if limit > 0 else []
+        self._claimed_at = now
         # Each run tells whether anything was paused when it was taken: mostly nothing is, and there is nothing to read.
         if claims and not self.claims.paused:
             self._pauses = ()
@@ -208,16 +210,16 @@ class Engine:
         context = _Context(claim, step, self.clock.now(), intend, self._provider, self.clock, self._call_limit, [])
         try:
             outcome = _checked(step, self._steps[step].call(context))
-        except ClaimLost:
-            raise
         except ProviderRefused as error:
             outcome = Stop(str(error))
         except ProviderError as error:
             outcome = Retry(str(error))
-        except (Exception, SystemExit, CancelledError) as error:
+        except BaseException as error:
+            if not is_crash(error):
+                raise
             # A defect in a step must not take the worker down, nor lose the run: it stays visible as a retry.
             log.exception("step_crashed", run_id=claim.run.id, tenant_id=claim.run.tenant_id, step=step)
-            outcome = Retry(f"{type(error).__name__}: {error}")
+            outcome = Retry(told(error))
         return Performed(outcome, context.effects)
 
     def decide(self, claim: Claim, performed: Performed | None, now: datetime) -> Settlement:
@@ -277,9 +279,12 @@ class Engine:
         return self.claims.renew(claims, self._lease_from(self.clock.now()))
 
     def due_in(self) -> timedelta | None:
-        """How long it takes in machine time until the next run is due, or the next claim runs out; None for never."""
+        """How long it takes in machine time until the next run is due, or the next claim runs out; None for never.
+
+        It counts from the last look for due runs on: what became due since then is due in no time, or less.
+        """
         now = self.clock.now()
-        due = self.claims.next_due(now)
+        due = self.claims.next_due(self._claimed_at or now)
         return None if due is None else self.clock.shrink(due - now)
 
     def idle(self) -> bool:

@@ -248,8 +248,8 @@ class Worker:
         for asked in intents:
             asked.tell(committed)
         self._forget(committed.lost)
-        for run_id in committed.failed:
-            self._held.pop(run_id, None)  # its claim runs out, and it is tried again then
+        for run_id in committed.failed.keys() & {item.claim.run.id for item in work}:
+            self._held.pop(run_id, None)  # its claim runs out, and it is tried again then; a step answers for an intent
         for run in committed.released:
             self._held.pop(run.id, None)
         for claim in committed.kept:

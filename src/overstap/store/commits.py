@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -68,7 +69,7 @@ def commit(
             return ready.committed
     with database.write() as connection:
         prefer_keys(connection)
-        found = _look(connection, [*(item.claim for item in settlements), *(item.claim for item in intents)])
+        found = _look(connection, settlements, intents)
         valid = [item for item in settlements if found.holds(item.claim)]
         places = {(item.parked_by.scope.value, item.parked_by.name) for item in valid if item.parked_by}
         paused = in_force(connection, places) if places else frozenset()
@@ -77,6 +78,7 @@ def commit(
         committed = ready.committed
         committed.effects = record_intents(connection, [item for item in intents if found.holds(item.claim)], now)
     committed.lost, committed.overtaken = found.lost, list(found.overtaken.values())
+    committed.kept += found.kept.values()
     return committed
 
 
@@ -121,8 +123,7 @@ def _prepared(
         run, claim = item.run, item.claim
         guard = (run.id, claim.token, claim.worker_id, claim.run.seq, claim.inbox)
         if item.keep:
-            left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
-            result.kept.append(Claim(run, claim.token, claim.inbox, left, claim.until, claim.worker_id))
+            result.kept.append(_kept(item))
             if dialect == "sqlite":
                 carried.append((*carried_row(run), *guard))
                 continue
@@ -139,6 +140,13 @@ def _prepared(
     entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
     outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
     return _Prepared(result, carried, rows, (counts, entries, outcomes))
+
+
+def _kept(item: Settlement) -> Claim:
+    """The claim that goes on when a settlement is committed."""
+    claim = item.claim
+    left = [one for one in claim.signals if one.id not in item.settled] if item.settled else claim.signals
+    return Claim(item.run, claim.token, claim.inbox, left, claim.until, claim.worker_id)
 
 
 def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Prepared, now: datetime) -> None:
@@ -161,18 +169,21 @@ def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Pr
 
 @dataclass(slots=True)
 class _Found:
-    """What became of claims: `lost` to whom, and `overtaken` by which signal; all others hold."""
+    """What became of claims: `lost` to whom, `overtaken` by which signal, `kept` by this very commit; others hold."""
 
     lost: dict[str, str | None] = field(default_factory=dict)
     overtaken: dict[str, Claim] = field(default_factory=dict)
+    kept: dict[str, Claim] = field(default_factory=dict)
 
     def holds(self, claim: Claim) -> bool:
-        return claim.run.id not in self.lost and claim.run.id not in self.overtaken
+        return not any(claim.run.id in some for some in (self.lost, self.overtaken, self.kept))
 
 
-def _look(connection: Connection, given: Iterable[Claim]) -> _Found:
+def _look(connection: Connection, settlements: Sequence[Settlement], intents: Sequence[Intent]) -> _Found:
     """Lock the runs of claims, and see which hold."""
+    given = chain((item.claim for item in settlements), (item.claim for item in intents))
     claims = {claim.run.id: claim for claim in given}
+    keeping = {item.claim.run.id: item for item in settlements if item.keep}
     holders = lock_claimed(connection, claims)
     found = _Found()
     signals = pending_signals(
@@ -181,11 +192,14 @@ def _look(connection: Connection, given: Iterable[Claim]) -> _Found:
     for run_id, claim in claims.items():
         holder = holders.get(run_id, NOBODY)
         # The seq differs when our own commit went through but its answer was lost: never advance twice.
-        if (holder.token, holder.seq) != (claim.token, claim.run.seq):
+        if (holder.token, holder.seq) == (claim.token, claim.run.seq):
+            if holder.inbox != claim.inbox:
+                # What was decided without the signal may be wrong with it.
+                found.overtaken[run_id] = replace(claim, inbox=holder.inbox, signals=signals.get(run_id, []))
+        elif (item := keeping.get(run_id)) is not None and holder.wrote(item):
+            found.kept[run_id] = _kept(item)  # a signal since then overtakes the next commit
+        else:
             found.lost[run_id] = holder.worker_id
-        elif holder.inbox != claim.inbox:
-            # What was decided without the signal may be wrong with it.
-            found.overtaken[run_id] = replace(claim, inbox=holder.inbox, signals=signals.get(run_id, []))
     return found
 
 
@@ -197,18 +211,24 @@ class Holder:
     token: int | None
     inbox: int
     seq: int
+    head: str
+
+    def wrote(self, item: Settlement) -> bool:
+        """Whether the run is as a settlement leaves it, which its holder wrote and nobody has touched since."""
+        claim, run = item.claim, item.run
+        return (self.token, self.worker_id, self.seq, self.head) == (claim.token, claim.worker_id, run.seq, run.head)
 
 
-NOBODY = Holder(None, None, 0, 0)
+NOBODY = Holder(None, None, 0, 0, "")
 
 
 def lock_claimed(connection: Connection, ids: Iterable[str]) -> dict[str, Holder]:
     """Lock runs, in one order for all writers, and tell who holds them."""
-    query = select(RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq)
+    query = select(RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq, RUN.c.head)
     query = query.where(among(connection, RUN.c.id, set(ids))).order_by(RUN.c.id).with_for_update()
     return {
-        run_id: Holder(worker_id, token if worker_id else None, inbox, seq)
-        for run_id, token, worker_id, inbox, seq in connection.execute(query)
+        run_id: Holder(worker_id, token if worker_id else None, inbox, seq, head)
+        for run_id, token, worker_id, inbox, seq, head in connection.execute(query)
     }
 
 

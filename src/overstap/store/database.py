@@ -32,8 +32,10 @@ _REST_SECONDS = 1.0
 """After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
 
-REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
-"""What a statement raises whose rows may not be as it wants them, through SQLAlchemy or from the driver."""
+CLASHES = (IntegrityError, psycopg.IntegrityError)
+"""What a statement raises whose rows clash with others, through SQLAlchemy or from the driver."""
+REFUSED = (*CLASHES, DataError, psycopg.DataError)
+"""The same, and where they may not be as they are."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DataError, ProgrammingError
 
+from overstap.errors import BadInput
 from overstap.store.batch import Intent
 from overstap.store.bulk import BulkInsert, BulkUpdate, among
 from overstap.store.rows import EFFECT, EffectRecord, to_effect
@@ -23,11 +25,15 @@ def outcome_row(effect: EffectRecord, now: datetime) -> tuple[Any, ...]:
 
 
 def record_intents(connection: Connection, intents: Sequence[Intent], now: datetime) -> dict[str, EffectRecord]:
-    """Write effects down before their calls go out; one that is known already is answered as it is."""
+    """Write effects down before their calls go out; one that is known already is answered as it is.
+
+    Raises:
+        BadInput: when the database cannot hold one, such as a request that is no JSON; it names the effects.
+    """
     if not intents:
         return {}
-    rows = connection.execute(select(EFFECT).where(among(connection, EFFECT.c.key, [one.key for one in intents])))
-    known = {row.key: to_effect(row) for row in rows}
+    query = select(EFFECT).where(among(connection, EFFECT.c.key, [one.key for one in intents]))
+    known = {row.key: to_effect(row) for row in connection.execute(query)}
     fresh = {
         one.key: EffectRecord(
             key=one.key,
@@ -43,5 +49,11 @@ def record_intents(connection: Connection, intents: Sequence[Intent], now: datet
         for one in intents
         if one.key not in known
     }
-    _record(connection, [(one.key, one.run_id, one.operation, one.status, one.request, now) for one in fresh.values()])
+    rows = [(one.key, one.run_id, one.operation, one.status, one.request, now) for one in fresh.values()]
+    try:
+        _record(connection, rows)
+    except (TypeError, ValueError, DataError, ProgrammingError) as error:
+        named = ", ".join(f"{one.key} ({one.operation!r})" for one in fresh.values())
+        why = " ".join(str(getattr(error, "orig", error)).split())  # not the statement, nor what else is in it
+        raise BadInput(f"effect {named} cannot be written down: {why}") from error
     return known | fresh

@@ -14,7 +14,7 @@ from overstap.domain.locks import ActiveRun
 from overstap.errors import Conflict, NotFound
 from overstap.store.books import HOLD_TENANT
 from overstap.store.bulk import BulkInsert, Row, Together
-from overstap.store.database import REFUSED, Database
+from overstap.store.database import CLASHES, Database
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
     EFFECT,
@@ -118,6 +118,10 @@ _insert = Together(
 )
 
 
+_TRIES = 3
+"""How often a new run is written where something stands in its way that is gone when it is looked at."""
+
+
 class Runs:
     """The runs of one database."""
 
@@ -130,16 +134,20 @@ class Runs:
         Raises:
             ActiveChange: when the tenant has another active run, however close the race was.
             Conflict: when the idempotency key is taken.
+            IntegrityError: when the database refuses it again and again, and nothing stands in its way.
         """
         run = decision.run
         values = {**fixed_values(run), **changing_values(run), "due_at": run.due_at}
         values |= {"idempotency_key": key, "claim_token": 0, "inbox": 0, "priority": priority.rank}
         row = [values[name] for name in _NEW_COLUMNS]
-        while True:
+        for left in reversed(range(_TRIES)):
             try:
                 self._write_new(row, tally_rows([(None, run)]), journal_row(decision.entry), run.tenant_id)
-            except REFUSED:
-                self._explain(run, key)  # else the rival has ended meanwhile: there is room now
+            except CLASHES:
+                self._explain(run, key)
+                if not left:
+                    raise
+                # The rival has ended meanwhile: there is room now.
             else:
                 return
 

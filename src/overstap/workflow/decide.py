@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -262,4 +262,9 @@ def _learned(data: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)  # the moments of a batch are the same few
 def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
+    """In UTC: the same moment of two zones is one key of the cache."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"a moment needs its time zone: {moment!r}")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
