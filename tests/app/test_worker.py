@@ -26,6 +26,8 @@ from overstap.store.audit import Audit
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.limits import LimitBook
+from overstap.store.lines import Lines
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import Runs
 from overstap.store.tally import TALLY
@@ -33,6 +35,7 @@ from overstap.store.wakeup import Listener
 from overstap.workflow.decide import Signal, submit
 from overstap.workflow.definition import load_definition
 from overstap.workflow.files import Library
+from overstap.workflow.limits import Limit
 from overstap.workflow.outcome import Done, Outcome, Retry, Step, StepContext
 from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.run import Kind
@@ -84,6 +87,7 @@ class Bench:
     calls: dict[str, Callable[[StepContext], Outcome]] = field(default_factory=lambda: {"go": done, "buy": done})
     deadline: str = "1h"
     provider: Any = None  # most steps here have no effect
+    at_once: int | None = None
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(tick=timedelta(milliseconds=100)))
     _threads: list[tuple[Worker, threading.Thread]] = field(default_factory=list)
 
@@ -94,10 +98,19 @@ class Bench:
         self.runs = Runs(self.database)
 
     def engine(self) -> Engine:
-        steps = {name: Step(name, call) for name, call in self.calls.items()}
+        steps = self.steps()
         claims = Claims(self.database, [("errand", 1)])
         limits = {"lease": self.settings.lease, "call_limit": self.settings.call_limit}
         return Engine(Library([self.definition]), steps, self.provider, claims, SystemClock(), **limits)
+
+    def steps(self) -> dict[str, Step]:
+        provider = None if self.at_once is None else "post"
+        return {name: Step(name, call, provider=provider) for name, call in self.calls.items()}
+
+    def gate(self) -> Gate:
+        limits = {} if self.at_once is None else {"post": Limit(self.at_once)}
+        book = LimitBook(self.database, [("errand", 1)], limits)
+        return Gate(book, limits, self.steps(), SystemClock(), NEVER)
 
     def submit(self, count: int) -> list[str]:
         first = len(self.runs.all_ids())
@@ -120,7 +133,7 @@ class Bench:
             Fleet(self.database),
             self.settings,
             lambda wake: Listener(self.database, wake, lambda _: None),
-            Gate(None, (), {}, SystemClock(), self.settings.lease),
+            self.gate(),
         )
 
     def start(self, engine: Engine | None = None) -> Worker:
@@ -403,6 +416,40 @@ def test_a_loop_that_breaks_leaves_no_step_waiting_for_it(bench: Bench) -> None:
 
     bench.wait_for(lambda: not any(thread.name.startswith("overstap-step") for thread in threading.enumerate()))
     assert asked
+
+
+def test_a_worker_that_cannot_listen_leaves_no_thread_behind(bench: Bench) -> None:
+    worker = bench.worker()
+    before = set(threading.enumerate())
+    worker._listen = lambda _: away()
+
+    with pytest.raises(DatabaseUnavailable):
+        worker.run()
+
+    assert set() == set(threading.enumerate()) - before
+
+
+def test_a_step_that_gives_way_to_a_signal_passes_its_place_on(bench: Bench) -> None:
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def go(context: StepContext) -> Outcome:
+        if context.run_id == "r000":
+            waiting.set()
+            assert go_on.wait(30)
+            context.effect("order", {})
+        return Done()
+
+    bench.calls["go"] = go
+    bench.at_once = 1
+    bench.settings = WorkerSettings(tick=timedelta(milliseconds=50), heartbeat=NEVER)  # and so no sweep
+    bench.submit(2)
+    bench.start()
+    assert waiting.wait(30)
+    bench.wait_for(lambda: Lines(bench.database).of("r001") is not None)
+    bench.signal("r000", "called", at=SystemClock().now())
+    go_on.set()
+
+    bench.wait_for(lambda: bench.runs.counts() == {"called_home": 1, "home": 1})
 
 
 def test_a_silent_ticker_does_not_stop_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from overstap.app.engine import Performed
+from overstap.app.settling import Settler, Work
+from overstap.store.batch import Claim
 from overstap.testing import Driver
+from overstap.workflow.decide import Perform
+from overstap.workflow.pauses import Scope
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import MakeWorld, Worker, World
@@ -156,3 +162,66 @@ def test_a_commit_that_is_repeated_advances_nothing_twice(world: World) -> None:
     assert {} == committed.lost
     assert [run] == [claim.run.id for claim in committed.kept]
     assert before == world.run(run)
+
+
+# --- limits ---
+
+
+class Line:
+    """A worker's loop over a world with a limit, without its threads."""
+
+    def __init__(self, world: World) -> None:
+        self._gate, self._engine, self._clock = world.app.gate, world.app.engine, world.clock
+        self._settler = Settler(self._engine, impatient=lambda: True)
+
+    def begin(self) -> list[Work]:
+        """Claim all that is due, have it go on without a step, or begin the step; answers what was begun, done."""
+        done = []
+        while claims := self._engine.claim("ann", 10):
+            actions = {claim.run.id: self._engine.action(claim, self._clock.now()) for claim in claims}
+            begins = [(one, act.step) for one in claims if isinstance(act := actions[one.run.id], Perform)]
+            others = [one for one in claims if not isinstance(actions[one.run.id], Perform)]
+            may, _ = self._gate.admit(begins, others)
+            done += [Work(claim, self._perform(claim, step)) for claim, step in may]
+            self._settler.settle([Work(claim) for claim in others])
+        return done
+
+    def _perform(self, claim: Claim, step: str) -> Performed:
+        return self._engine.perform(claim, step, self._engine.record)
+
+    def end(self, done: list[Work]) -> None:
+        """Commit what was done."""
+        with self._gate.ending(one.claim.run.id for one in done):
+            self._settler.settle(done)
+
+
+WHY = {"reason": "the test says so", "actor": "operator"}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda world, _: world.app.operators.pause(Scope.STEP, "check_preconditions", **WHY), id="paused"),
+        pytest.param(lambda world, run: world.signal(run, "cancel"), id="cancelled"),
+        pytest.param(lambda world, run: world.app.operators.hold(run, **WHY), id="held"),
+    ],
+)
+def test_a_run_whose_turn_it_is_and_that_may_not_go_on_keeps_up_nobody_behind_it(
+    make_world: MakeWorld, act: Callable[[World, str], object]
+) -> None:
+    world = make_world(limits={"providers": {"embedded": {"at_once": 1}}})
+    first, second, third = (world.order(name=f"tenant-{number}") for number in range(3))
+    ahead = world.worker("bob")
+    claims = {claim.run.id: claim for claim in ahead.claim()}
+    world.pass_time("1s")
+    ahead.claims = [claims[third]]
+    ahead.round()  # the last one has done its first step, which is not paused for it any more
+    world.app.engine.claims.release([claims[first], claims[second], *ahead.claims])
+    line = Line(world)
+    begun = line.begin()
+    line.end(begun)
+
+    act(world, second)
+
+    assert [first] == [one.claim.run.id for one in begun]
+    assert [third] == [one.claim.run.id for one in line.begin()]

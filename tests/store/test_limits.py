@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, text, update
 
+from overstap.store import permits
+from overstap.store.acts import Acts
 from overstap.store.batch import Claim, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
@@ -21,7 +25,7 @@ from overstap.store.permits import PERMIT, THROTTLE, WAITING
 from overstap.store.rows import JOURNAL, RUN
 from overstap.store.runs import Runs
 from overstap.store.tally import TALLY
-from overstap.workflow.decide import Signal, settle
+from overstap.workflow.decide import Signal, expire, settle
 from overstap.workflow.definition import Definition
 from overstap.workflow.limits import Cause, Limit, Rate
 from overstap.workflow.outcome import Done, Progress
@@ -48,7 +52,11 @@ class Desk:
 
     def limit(self, limit: Limit | None = None, *, tenants: Rate | None = None) -> None:
         """Keep the provider `post` to a limit."""
-        self.book = LimitBook(self._database, [("errand", 1)], {"post": limit} if limit else {}, tenants)
+        self.limits({"post": limit} if limit else {}, tenants=tenants)
+
+    def limits(self, limits: dict[str, Limit], *, tenants: Rate | None = None) -> None:
+        """Keep providers to limits."""
+        self.book = LimitBook(self._database, [("errand", 1)], limits, tenants)
 
     def look(self, worker: str = "ann", batch: int = 10) -> int:
         """Claim what is due, and ask for it; answers how many runs were claimed."""
@@ -303,7 +311,7 @@ def test_a_signal_reaches_a_run_that_waits(desk: Desk, submitted: Submit, runs: 
 
     (claim,) = desk.claims.claim("ann", 9, desk.now, desk.now + LEASE)
     assert ["s1"] == [signal.id for signal in claim.signals]
-    desk.book.admit({}, ["r001"], desk.now, desk.now + LEASE)  # it goes on without a step
+    desk.book.admit({}, [claim], desk.now, desk.now + LEASE)  # it goes on without a step
     assert not desk.book.anyone_waits(["post"])
 
 
@@ -355,6 +363,133 @@ def test_who_waits_no_more_is_swept_out_of_the_line(desk: Desk, submitted: Submi
     desk.look()
 
     assert ["r002"] == list(desk.at_work)
+
+
+@pytest.mark.parametrize("goes_to", [None, "bank", "shop"])
+def test_who_is_woken_and_starts_nothing_there_passes_its_place_on(
+    desk: Desk, submitted: Submit, goes_to: str | None
+) -> None:
+    desk.limits({"post": Limit(at_once=1), "bank": Limit(at_once=1), "shop": Limit(at_once=0)})
+    submit_all(submitted, 4)
+    desk.now += SECOND
+    while desk.look():
+        pass
+    desk.end("r000")
+
+    (woken,) = desk.claims.claim("ann", 9, desk.now, desk.now + LEASE)
+    asking = {goes_to: [woken]} if goes_to else {}
+    desk.book.admit(asking, [] if goes_to else [woken], desk.now, desk.now + LEASE)
+
+    assert "r001" == woken.run.id
+    assert 1 == desk.look()
+    assert ["r000", "r002"] == desk.order()
+
+
+def test_who_is_woken_and_starts_nothing_passes_its_place_on_while_another_asks_elsewhere(
+    desk: Desk, submitted: Submit
+) -> None:
+    desk.limits({"post": Limit(at_once=1), "bank": Limit(at_once=1)})
+    submit_all(submitted, 3)
+    desk.now += SECOND
+    while desk.look():
+        pass
+    desk.end("r000")
+    submitted(3)
+
+    held = desk.claims.claim("ann", 9, desk.now, desk.now + LEASE)
+    woken, new = sorted(held, key=lambda claim: claim.run.id)
+    desk.book.admit({"bank": [new]}, [woken], desk.now, desk.now + LEASE)
+
+    assert ("r001", "r003") == (woken.run.id, new.run.id)
+    assert 1 == desk.look()
+    assert ["r000", "r002"] == desk.order()
+
+
+def test_who_is_woken_and_taken_out_by_an_operator_passes_its_place_on(
+    desk: Desk, submitted: Submit, database: Database, definition: Definition
+) -> None:
+    desk.limit(Limit(at_once=2))
+    submit_all(submitted, 6)
+    desk.now += SECOND
+    while desk.look():
+        pass
+    desk.end("r000")
+    desk.end("r001")  # now r002 and r003 may go
+
+    Acts(database).change("r002", lambda stored: expire(definition, stored.run, desk.now))
+    desk.look()
+
+    assert ["r000", "r001", "r003", "r004"] == desk.order()
+
+
+def test_a_claim_that_was_lost_takes_its_run_out_of_no_line(desk: Desk, submitted: Submit) -> None:
+    desk.limit(Limit(at_once=1))
+    submit_all(submitted, 2)
+    desk.now += SECOND
+    held = desk.claims.claim("ann", 9, desk.now, desk.now + SECOND)
+    (late,) = (claim for claim in held if claim.run.id == "r001")
+    desk.now += 2 * SECOND
+    while desk.look("bob"):
+        pass
+
+    desk.book.admit({}, [late], desk.now, desk.now + LEASE)
+
+    assert desk.book.anyone_waits(["post"])
+
+
+def test_nothing_stays_of_a_line_in_which_nobody_waits(desk: Desk, submitted: Submit, database: Database) -> None:
+    desk.limit(Limit(at_once=1))
+    submit_all(submitted, 2)
+    desk.now += SECOND
+    desk.look()
+    with database.write() as connection:
+        connection.execute(update(RUN).where(RUN.c.id == "r001").values(seq=9, due_at=None))  # it went on
+
+    desk.book.pass_on(["post"], desk.now, sweep=True)
+
+    with database.read() as connection:
+        assert [] == connection.execute(select(WAITING)).all()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_lines_are_changed_only_by_who_holds_their_providers(
+    desk: Desk, submitted: Submit, database: Database, elsewhere: bool
+) -> None:
+    desk.limits({"bank": Limit(at_once=1), "post": Limit(at_once=1)})
+    submit_all(submitted, 3)
+    desk.now += SECOND
+    while desk.look():
+        pass
+    with database.write() as connection:
+        connection.execute(update(RUN).where(RUN.c.id == "r001").values(due_at=desk.now))  # a signal came
+    submitted(3)
+    stood, new = desk.claims.claim("ann", 9, desk.now, desk.now + LEASE)
+    asking = {"bank": [stood], "post": [new]} if elsewhere else {"post": [new]}
+    leaving = [] if elsewhere else [stood]
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            permits.hold(connection, ["post"])
+            asked = pool.submit(desk.book.admit, asking, leaving, desk.now, desk.now + LEASE)
+            wait_until_somebody_is_kept_waiting(database)
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
+            connection.execute(select(WAITING).with_for_update())
+        admission = asked.result(30)
+
+    assert "r001" == stood.run.id
+    assert elsewhere == ("r001" in admission.granted)
+    assert {"r003"} == admission.waiting
+
+
+def wait_until_somebody_is_kept_waiting(database: Database) -> None:
+    kept = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    for _ in range(1000):
+        with database.read() as connection:
+            if connection.execute(kept).first() is not None:
+                return
+        threading.Event().wait(0.01)
+    pytest.fail("nobody waits for a lock")
 
 
 def act_at_random(desk: Desk, dice: random.Random) -> None:

@@ -62,7 +62,7 @@ class Gate:
             if (provider := reaches[claim.run.id]) in self._limited and provider is not None:
                 asking.setdefault(provider, []).append(claim)
         asks = {claim.run.id: name for name, claims in asking.items() for claim in claims}
-        leaving = [claim.run.id for claim in (*others, *(claim for claim, _ in begins)) if claim.run.id not in asks]
+        leaving = [claim for claim in (*others, *(claim for claim, _ in begins)) if claim.run.id not in asks]
         now = self._clock.now()
         admission = self._book.admit(asking, leaving, now, now + self._clock.stretch(self._latest))
         self._started |= {run_id: asks[run_id] for run_id in admission.granted}

@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import structlog
@@ -104,13 +105,12 @@ class Worker:
         self._ticker.every(self._settings.heartbeat, "heartbeat", lambda: self._mailbox.put(Beat.HEARTBEAT))
         self._ticker.start()
         spare_the_collector()
-        wakeups = self._listen(self.wake)
-        self._mailbox.listen_to(wakeups)
         try:
-            self._loop(until_idle=until_idle)
+            with closing(self._listen(self.wake)) as wakeups:
+                self._mailbox.listen_to(wakeups)
+                self._loop(until_idle=until_idle)
         finally:
             self._closed = True
-            wakeups.close()
             self._mailbox.close()
             self._ticker.stop()
             self._crew.dismiss()
@@ -235,8 +235,8 @@ class Worker:
         self._crew.quick = self._reach.quick
         with self._gate.ending(item.claim.run.id for item in ended):
             self._settle(work, intents)
-        if self._stopping_since is None:
-            self._go_on(again)
+            if self._stopping_since is None:
+                self._go_on(again)
 
     def _settle(self, work: list[Work], intents: list[IntentsAsked]) -> None:
         if not work and not intents:

@@ -6,8 +6,10 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, literal, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
 
 from overstap.store import permits
 from overstap.store.batch import Claim
@@ -75,42 +77,54 @@ class LimitBook:
         self._tenants = tenants
 
     def admit(
-        self, asking: Mapping[str, Sequence[Claim]], leaving: Collection[str], now: datetime, latest: datetime
+        self, asking: Mapping[str, Sequence[Claim]], leaving: Collection[Claim], now: datetime, latest: datetime
     ) -> Admission:
         """Give permits to claimed runs in the order of their turns, and let go those for whom there is none.
 
         Args:
             asking: by provider, the claims that are about to start a step there.
-            leaving: ids of claimed runs that start none: they stand in no line any more.
+            leaving: claims that start none: they stand in no line any more.
             latest: when those are looked at again of whom nobody knows when their turn comes.
         """
         result = Admission()
-        if not any(asking.values()):
-            self._leave(leaving)
+        claims = {claim.run.id: claim for group in (leaving, *asking.values()) for claim in group}
+        with self._database.read() as connection:
+            stood = permits.lines_of(connection, claims)
+        asked = {claim.run.id for group in asking.values() for claim in group}
+        if not asked and not stood:
             return result
         with self._database.write() as connection:
-            asks = _valid(connection, asking, result, now)
-            permits.leave(connection, leaving)
-            woken = [self._admit(connection, name, asks[name], result, now, latest) for name in sorted(asks)]
+            rows = _valid(connection, [claims[run_id] for run_id in asked | stood.keys()], result)
+            asks = _asks(asking, rows, now)
+            # Whoever stood in a line leaves it, whatever comes of it: what is free there goes to the next.
+            left = {run_id: provider for run_id, provider in stood.items() if run_id in rows}
+            arrivals = permits.hold(connection, {*asks, *left.values()})
+            permits.leave(connection, left)
+            woken = []
+            for name, arrival in arrivals.items():
+                standing, busy = self._stand(connection, name, arrival)
+                if name in asks:
+                    self._admit(connection, name, standing, busy, asks[name], result, now, latest)
+                woken.append(permits.wake(connection, self._ours, name, standing, now))
             if any(woken):
                 notify(connection)
         return result
 
-    def pass_on(self, providers: Iterable[str], now: datetime, *, sweep: bool = False) -> bool:
+    def pass_on(self, providers: Collection[str], now: datetime, *, sweep: bool = False) -> bool:
         """Wake those in the lines for whom there is room now; answers whether there were any.
 
         Args:
             sweep: look for those too that wait no more.
         """
-        names = sorted(providers)
-        if not names or not self.anyone_waits(names):
+        if not (self._anyone_stands(providers) if sweep else self.anyone_waits(providers)):
             return False
         with self._database.write() as connection:
             woken = []
-            for name in names:
+            for name, arrival in permits.hold(connection, providers).items():
                 if sweep:
                     permits.sweep(connection, name)
-                woken.append(permits.wake(connection, self._ours, name, self._stand(connection, name)[0], now))
+                standing, _ = self._stand(connection, name, arrival)
+                woken.append(permits.wake(connection, self._ours, name, standing, now))
             if any(woken):
                 notify(connection)
         return any(woken)
@@ -133,28 +147,21 @@ class LimitBook:
                 connection.execute(
                     update(RUN).where(RUN.c.id.in_(ids[first : first + _PAGE]), sooner).values(due_at=now)
                 )
+            permits.hold(connection, connection.execute(select(WAITING.c.provider).where(gone).distinct()).scalars())
             connection.execute(delete(WAITING).where(gone))
             notify(connection)
 
     def anyone_waits(self, providers: Collection[str]) -> bool:
         """Whether any run waits for one of these providers."""
-        there = WAITING.c.provider.in_(sorted(providers)) & STILL_WAITS & self._ours
-        with self._database.read() as connection:
-            return connection.execute(select(literal(1)).where(there).limit(1)).first() is not None
+        return self._anyone_stands(providers, STILL_WAITS, self._ours)
 
-    def _leave(self, run_ids: Collection[str]) -> None:
-        if not run_ids:
-            return
-        there = select(literal(1)).where(WAITING.c.run_id.in_(sorted(run_ids))).limit(1)
+    def _anyone_stands(self, providers: Collection[str], *those: ColumnElement[bool]) -> bool:
+        there = select(literal(1)).where(WAITING.c.provider.in_(sorted(providers)), *those).limit(1)
         with self._database.read() as connection:
-            if connection.execute(there).first() is None:
-                return
-        with self._database.write() as connection:
-            permits.leave(connection, run_ids)
+            return connection.execute(there).first() is not None
 
-    def _stand(self, connection: Connection, provider: str) -> tuple[Standing, set[str]]:
+    def _stand(self, connection: Connection, provider: str, arrival: datetime | None) -> tuple[Standing, set[str]]:
         limit = self._limits.get(provider, Limit())
-        arrival = permits.hold(connection, provider)
         busy = permits.under_way(connection, provider) if limit.at_once is not None else set()
         slots = None if limit.at_once is None else max(0, limit.at_once - len(busy))
         return Standing(limit, arrival, slots), busy
@@ -163,19 +170,19 @@ class LimitBook:
         self,
         connection: Connection,
         provider: str,
+        standing: Standing,
+        busy: Collection[str],
         asks: Sequence[_Ask],
         result: Admission,
         now: datetime,
         latest: datetime,
-    ) -> bool:
-        standing, busy = self._stand(connection, provider)
+    ) -> None:
         tenants = self._tenant_arrivals(connection, provider, asks)
         room = standing.room(now)
         line: list[tuple[datetime, str]] = []
         if room:
-            mine = [ask.run.id for ask in asks]
-            first = permits.line(self._ours & WAITING.c.run_id.not_in(mine), provider, room)
-            line = [(row.turn, row.run_id) for row in connection.execute(first)]
+            first = connection.execute(permits.line(self._ours, provider, room))
+            line = [(row.turn, row.run_id) for row in first]
         granted: list[_Ask] = []
         waiting: list[tuple[_Ask, Cause]] = []
         for ask in sorted(asks, key=lambda one: one.place):
@@ -195,7 +202,6 @@ class LimitBook:
         result.granted |= {ask.run.id for ask in granted}
         self._let_go(connection, provider, standing, waiting, tenants, now, latest)
         result.waiting |= {ask.run.id for ask, _ in waiting}
-        return permits.wake(connection, self._ours, provider, standing, now)
 
     def _tenant_arrivals(self, connection: Connection, provider: str, asks: Sequence[_Ask]) -> dict[str, datetime]:
         if self._tenants is None:
@@ -218,7 +224,6 @@ class LimitBook:
         if standing.limit.at_once is not None:
             rows = [{"run_id": ask.run.id, "claim_token": ask.claim.token, "seq": ask.run.seq} for ask in granted]
             permits.permit(connection, provider, rows)
-        permits.leave(connection, [ask.run.id for ask in granted])
 
     def _let_go(
         self,
@@ -232,7 +237,6 @@ class LimitBook:
     ) -> None:
         if not waiting:
             return
-        permits.leave(connection, [ask.run.id for ask, _ in waiting])
         before = permits.count_waiting(connection, provider)
         updates = []
         for ask, cause in waiting:
@@ -253,22 +257,28 @@ class LimitBook:
         permits.wait(connection, provider, rows)
 
 
-def _valid(
-    connection: Connection, asking: Mapping[str, Sequence[Claim]], result: Admission, now: datetime
-) -> dict[str, list[_Ask]]:
-    """Lock the runs, in one order for all writers, and leave out those whose claims hold no more."""
-    ids = {claim.run.id for claims in asking.values() for claim in claims}
-    columns = (RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq, RUN.c.priority)
-    query = select(*columns).where(RUN.c.id.in_(sorted(ids))).order_by(RUN.c.id).with_for_update()
-    rows = {row.id: row for row in connection.execute(query)}
+def _valid(connection: Connection, claims: Iterable[Claim], result: Admission) -> dict[str, Row[Any]]:
+    """Lock the runs of claims, in one order for all writers; answers those whose claims hold, by id."""
+    given = {claim.run.id: claim for claim in claims}
+    columns = [RUN.c.id, RUN.c.claim_token, RUN.c.claimed_by, RUN.c.inbox, RUN.c.seq, RUN.c.priority]
+    query = select(*columns).where(RUN.c.id.in_(sorted(given))).order_by(RUN.c.id).with_for_update()
+    rows: dict[str, Row[Any]] = {row.id: row for row in connection.execute(query)}
+    for run_id, claim in given.items():
+        row = rows.get(run_id)
+        held = row is not None and row.claimed_by is not None
+        if row is None or not held or (row.claim_token, row.seq) != (claim.token, claim.run.seq):
+            result.lost[run_id] = None if row is None else row.claimed_by
+            rows.pop(run_id, None)
+    return rows
+
+
+def _asks(asking: Mapping[str, Sequence[Claim]], rows: Mapping[str, Row[Any]], now: datetime) -> dict[str, list[_Ask]]:
+    """What is asked for runs that are locked, by provider."""
     asks: dict[str, list[_Ask]] = {}
     for provider, claims in asking.items():
         for claim in claims:
             run, row = claim.run, rows.get(claim.run.id)
-            held = row is not None and row.claimed_by is not None
-            if row is None or not held or (row.claim_token, row.seq) != (claim.token, run.seq):
-                result.lost[run.id] = None if row is None else row.claimed_by
-                continue
-            turn = (run.wake_at or now) - Priority.of(row.priority).head_start
-            asks.setdefault(provider, []).append(_Ask(claim, (turn, run.id), row.inbox != claim.inbox))
+            if row is not None:
+                turn = (run.wake_at or now) - Priority.of(row.priority).head_start
+                asks.setdefault(provider, []).append(_Ask(claim, (turn, run.id), row.inbox != claim.inbox))
     return asks

@@ -1,12 +1,14 @@
 """What limits stand on, inside somebody's transaction: who is under way at a provider, and who waits for it.
 
-Whoever asks or gives here has locked the runs that it is about before, then holds the provider's row of `throttle`:
-from then on nobody else counts there. Runs of others are only touched where nobody has locked them.
+Rows are locked in one order: whoever asks, gives or leaves here has locked the runs that it is about, then holds the
+rows of `throttle` of all providers that it is about, in the order of their names, and only then touches who is under
+way or waits there: nobody else does. Runs of others are only touched where nobody has locked them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,8 +68,12 @@ class Standing:
         return self.limit.rate.moment(self.arrival, now, before) if self.limit.rate else now
 
 
-def hold(connection: Connection, provider: str) -> datetime | None:
-    """Hold the row of a provider until the transaction ends; answers its arrival."""
+def hold(connection: Connection, providers: Iterable[str]) -> dict[str, datetime | None]:
+    """Hold the rows of providers until the transaction ends, in one order for all; answers their arrivals."""
+    return {provider: _hold(connection, provider) for provider in sorted(providers)}
+
+
+def _hold(connection: Connection, provider: str) -> datetime | None:
     mine = (THROTTLE.c.provider == provider) & (THROTTLE.c.tenant_id == WHOLE)
     query = select(THROTTLE.c.arrival).where(mine).with_for_update()
     row = connection.execute(query).first()
@@ -127,8 +133,14 @@ def wait(connection: Connection, provider: str, rows: Sequence[Mapping[str, Any]
     )
 
 
+def lines_of(connection: Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """In which lines runs stand: the provider of each that stands in one."""
+    query = select(WAITING.c.run_id, WAITING.c.provider).where(WAITING.c.run_id.in_(sorted(run_ids)))
+    return {row.run_id: row.provider for row in connection.execute(query)}
+
+
 def leave(connection: Connection, run_ids: Collection[str]) -> None:
-    """Forget that runs waited."""
+    """Forget that runs waited, for providers that are held."""
     if run_ids:
         connection.execute(delete(WAITING).where(WAITING.c.run_id.in_(sorted(run_ids))))
 
@@ -168,11 +180,30 @@ def wake(connection: Connection, ours: ColumnElement[bool], provider: str, stand
         due_at = moment if moment > now else min(row.wake_at or now, now)
         if row.due_at is None or due_at < row.due_at:
             earlier.append({"b_id": row.run_id, "b_due_at": due_at})
-    if earlier:
-        connection.execute(
-            update(RUN).where(RUN.c.id == bindparam("b_id")).values(due_at=bindparam("b_due_at")), earlier
-        )
+    _make_due(connection, earlier)
     return any(one["b_due_at"] <= now for one in earlier)
+
+
+def step_out(connection: Connection, run_ids: Collection[str], now: datetime) -> None:
+    """Take runs that the transaction holds out of their lines, and have as many of those behind them ask anew.
+
+    This is for those who know no limits: whoever asks in vain waits on in its place.
+    """
+    stood = lines_of(connection, run_ids)
+    lines = Counter(stood.values())
+    hold(connection, lines)
+    leave(connection, stood)
+    for provider, places in sorted(lines.items()):
+        asleep = RUN.c.claimed_by.is_(None) & (RUN.c.due_at > now)
+        rows = connection.execute(line(asleep, provider, places).with_for_update(of=RUN, skip_locked=True))
+        _make_due(connection, [{"b_id": row.run_id, "b_due_at": min(row.wake_at or now, now)} for row in rows])
+
+
+def _make_due(connection: Connection, moments: Sequence[Mapping[str, Any]]) -> None:
+    if moments:
+        connection.execute(
+            update(RUN).where(RUN.c.id == bindparam("b_id")).values(due_at=bindparam("b_due_at")), moments
+        )
 
 
 def sweep(connection: Connection, provider: str) -> None:
