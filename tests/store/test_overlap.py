@@ -51,9 +51,12 @@ def test_an_answer_is_taken_before_all_of_it_is_done(database: Database) -> None
     assert work.left > 9_000
 
 
-def test_a_statement_that_fails_is_told_of_as_ever(database: Database) -> None:
+def test_a_lost_connection_is_told_of_and_not_used_again(database: Database) -> None:
     with meanwhile(Work(10)), pytest.raises(DatabaseUnavailable), database.each() as connection:
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(1)")
+
+    with database.each() as connection:  # another one
+        assert (1,) == connection.execute("SELECT 1").fetchone()
 
 
 def test_what_is_asked_of_the_database_meanwhile_is_no_time_for_more_of_it(database: Database) -> None:
