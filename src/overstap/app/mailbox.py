@@ -100,9 +100,8 @@ class Mailbox:
         self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
         self._wakeups: Wakeups | None = None
         self._resting = False
-        self._ear, self._bell = socket.socketpair()
-        self._ear.setblocking(False)
-        self._bell.setblocking(False)
+        self._line: tuple[socket.socket, socket.socket] | None = None
+        """The loop's end, and the one that is rung at; from the first rest on."""
 
     def __len__(self) -> int:
         """What was put in and not taken, more or less."""
@@ -114,15 +113,15 @@ class Mailbox:
 
     def close(self) -> None:
         """Nobody takes any more; whatever is still put in stays where it is."""
-        self._ear.close()
-        self._bell.close()
+        for end in self._line or ():
+            end.close()
 
     def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
         self._items.put(item)
-        if self._resting:
+        if self._resting and self._line is not None:
             with suppress(OSError):  # full: it has been rung; closed: nobody is there
-                self._bell.send(b"!")
+                self._line[1].send(b"!")
 
     def ask(self, intents: Sequence[Intent], gone: Callable[[], bool]) -> Sequence[Answer]:
         """Leave intents for the loop, and wait for its answers.
@@ -176,8 +175,12 @@ class Mailbox:
 
     def _rest(self, seconds: float | None) -> None:
         """Wait until something is put in, or something is to be heard."""
-        answers = select.poll()
-        answers.register(self._ear, select.POLLIN)
+        if self._line is None:
+            self._line = socket.socketpair()
+            for end in self._line:
+                end.setblocking(False)
+        ear, answers = self._line[0], select.poll()
+        answers.register(ear, select.POLLIN)
         wakeups = self._wakeups
         outside = wakeups.fileno() if wakeups is not None else None
         if outside is not None:
@@ -191,4 +194,4 @@ class Mailbox:
             if one == outside and wakeups is not None and wakeups.heard():
                 self.put(Beat.LOOK)
             elif one != outside:
-                self._ear.recv(4096)
+                ear.recv(4096)
