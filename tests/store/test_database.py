@@ -103,3 +103,29 @@ def test_a_disk_error_says_that_the_disk_may_be_full(database: Database) -> None
 
     with pytest.raises(DatabaseUnavailable, match="disk I/O error; its disk may be full"), database.read():
         raise error
+
+
+@pytest.mark.parametrize("repeat", range(8))
+def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path, repeat: int) -> None:
+    errors: list[BaseException] = []
+
+    def begin(database: Database, together: threading.Barrier) -> None:
+        together.wait(timeout=10)
+        try:
+            with database.read() as connection:
+                connection.execute(text("SELECT 1"))
+        except BaseException as error:  # noqa: BLE001 - any error of the thread is the finding
+            errors.append(error)
+        finally:
+            database.close()
+
+    for number in range(12):  # few of them meet at the very moment when one switches the file to WAL
+        together = threading.Barrier(8)
+        url = f"sqlite:///{tmp_path}/{repeat}-{number}.db"
+        threads = [threading.Thread(target=begin, args=(Database(url), together)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert [] == errors
