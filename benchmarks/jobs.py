@@ -12,6 +12,7 @@ import scenarios
 from children import ask as ask_child
 from environments import NoEnvironment, python_of
 from ground import POSTGRESQL, SQLITE, path_with_tools
+from results import INSIDE
 from scenarios import Row
 from stage import WORKERS, Stage
 
@@ -87,6 +88,7 @@ def throughput(stage: Stage, kinds: tuple[str, ...] = KINDS) -> list[Job]:
         jobs += [
             Job(BARE, "one by one", kind, 1, once(bare_rate, stage, kind, 1, bare.SINGLE)),
             Job(OURS, "latency", kind, 1, once(scenarios.latency, stage, kind)),
+            Job(OURS, INSIDE, kind, 1, once(scenarios.latency_inside, stage, kind)),
         ]
     return jobs
 

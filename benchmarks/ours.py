@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from overstap.app.limiting import Gate
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
+from overstap.store.batch import Committed, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
@@ -160,18 +161,25 @@ def with_effect(context: StepContext) -> Outcome:
 
 
 class WatchedClaims(Claims):
-    """Claims that know when the first and the last commit of this process had gone through."""
+    """Claims that know when the first and the last commit of this process had gone through.
+
+    Attributes:
+        on_end: called after a commit in which a run has ended.
+    """
 
     first: float | None = None
     last: float | None = None
+    on_end: Callable[[], object] | None = None
 
-    def commit(self, *arguments: Any, **named: Any) -> Any:
+    def commit(self, settlements: Sequence[Settlement], *arguments: Any) -> Committed:
         """Commit, and look at the clock."""
-        committed = super().commit(*arguments, **named)
+        committed = super().commit(settlements, *arguments)
         self.last = time.monotonic()
         if self.first is None:
             self.first = self.last
             tell(first=self.first)
+        if self.on_end is not None and any(each.run.state == "completed" for each in settlements):
+            self.on_end()
         return committed
 
 

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from environments import HOME, NoEnvironment, python_of
-from results import OURS, Session, Spread, name_of, read, spread
+from results import INSIDE, LATENCY, OURS, Session, Spread, name_of, read, spread
 from stage import WORKERS
 from targets import KINDS, Verdict, verdicts
 
 RATES = ("drain", "effects", "batches", "one by one")
-LATENCY = "latency"
+WAYS = {LATENCY: "", INSIDE: ", in one process"}
 WHATS = {"drain": "trivial steps", "effects": "with an effect per step", "batches": "batches of 500"}
 WHATS |= {"one by one": "one commit each"}
 FIGURES = {
@@ -89,13 +89,14 @@ def latencies(session: Session) -> str:
     rows = []
     for kind in KINDS:
         ours = session.median("p50_ms", side=OURS, what=LATENCY, database=kind)
-        for side in session.values("side", what=LATENCY, database=kind):
-            key = {"side": side, "what": LATENCY, "database": kind}
-            p50, p99 = (spread(session.series(field, **key)) for field in ("p50_ms", "p99_ms"))
-            if p50 is None or p99 is None:
-                continue
-            times = "" if side == OURS or ours is None else shown(ours / p50.median)
-            rows.append([KINDS[kind], name_of(side), spread_shown(p50), spread_shown(p99), times])
+        for what, way in WAYS.items():
+            for side in session.values("side", what=what, database=kind):
+                key = {"side": side, "what": what, "database": kind}
+                p50, p99 = (spread(session.series(field, **key)) for field in ("p50_ms", "p99_ms"))
+                if p50 is None or p99 is None:
+                    continue
+                times = "" if side == OURS or ours is None else shown(ours / p50.median)
+                rows.append([KINDS[kind], f"{name_of(side)}{way}", spread_shown(p50), spread_shown(p99), times])
     return table(["database", "side", "p50, ms", "p99, ms", "Overstap ÷ this, p50"], rows)
 
 
@@ -104,7 +105,7 @@ def scenarios(session: Session) -> str:
     rows = []
     for kind in KINDS:
         for what in session.values("what", side=OURS, database=kind):
-            if what in {*RATES, LATENCY}:
+            if what in {*RATES, *WAYS}:
                 continue
             for field, label in FIGURES.items():
                 if (found := spread(session.series(field, side=OURS, what=what, database=kind))) is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 Row = dict[str, Any]
 OURS, BARE = "overstap", "bare"
+LATENCY, INSIDE = "latency", "latency in one process"
 NAMES = {OURS: "Overstap", BARE: "bare database", "dbos": "DBOS", "pgqueuer": "PgQueuer"}
 
 

@@ -105,6 +105,19 @@ def latency(stage: Stage, kind: str) -> Row:
     return summary(took[stage.size.warm_up :])
 
 
+def latency_inside(stage: Stage, kind: str) -> Row:
+    """The same, submitted in the worker's own process, which also tells of the end."""
+    runs = stage.size.samples + stage.size.warm_up
+    url = stage.ground.fresh(kind)
+    ours.make_schema(url)
+    with Child([sys.executable, "workers.py", "latency", url, str(runs)]) as child:
+        while "took_s" not in (said := child.hear()):
+            pass
+    check(url, runs)
+    stage.ground.drop(url)
+    return summary(said["took_s"][stage.size.warm_up :])
+
+
 def recovery(stage: Stage, kind: str) -> Row:
     """Seconds from a `kill -9` of all workers, with a third done, to the next commit and to the end of all runs."""
     runs, processes = stage.size.recovered, WORKERS

@@ -3,6 +3,7 @@
 python benchmarks/workers.py worker URL [--until-idle] [--effects FILE] [--lease SECONDS]
 python benchmarks/workers.py start-up URL SECONDS
 python benchmarks/workers.py claims URL SAMPLES EACH
+python benchmarks/workers.py latency URL SAMPLES
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import argparse
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import structlog
 
 from children import memory, tell
-from ours import bench
+from ours import Client, bench
+from peers.chain import LATENCY_SECONDS
 
 
 def work(given: argparse.Namespace) -> None:
@@ -62,6 +65,28 @@ def claim_often(given: argparse.Namespace) -> None:
         tell(took_ms=took)
 
 
+def submit_inside(given: argparse.Namespace) -> None:
+    """In a child: seconds from submit to end of single runs whose worker is a thread of this process."""
+    with closing(Client(given.url)) as client, bench(given.url) as at_work:
+        ended, took = threading.Event(), []
+        at_work.claims.on_end = ended.set
+        thread = threading.Thread(target=at_work.worker.run)
+        thread.start()
+        try:
+            time.sleep(1)
+            for _ in range(given.samples):
+                began = time.perf_counter()
+                client.submit()
+                if not ended.wait(LATENCY_SECONDS):
+                    raise SystemExit(f"a run did not end in {LATENCY_SECONDS:.0f} s")
+                took.append(time.perf_counter() - began)
+                ended.clear()
+        finally:
+            at_work.worker.stop()
+            thread.join()
+        tell(took_s=took)
+
+
 def main() -> None:
     """Be one of the child processes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,6 +107,10 @@ def main() -> None:
     claims.add_argument("samples", type=int)
     claims.add_argument("each", type=int)
     claims.set_defaults(call=claim_often)
+    latency = commands.add_parser("latency", help="submit to end of single runs, in one process")
+    latency.add_argument("url")
+    latency.add_argument("samples", type=int)
+    latency.set_defaults(call=submit_inside)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     given = parser.parse_args()
     given.call(given)

@@ -24,6 +24,7 @@ PLAYED = (
     ("overstap", "drain", "postgresql", 1),
     ("overstap", "effects", "sqlite", 1),
     ("overstap", "latency", "postgresql", 1),
+    ("overstap", "latency in one process", "postgresql", 1),
     ("overstap", "held snapshot", "sqlite", 2),
     ("overstap", "recovery", "sqlite", 2),
     ("overstap", "parked 200", "sqlite", 2),
@@ -32,6 +33,7 @@ PLAYED = (
 )
 FIGURES = {
     "latency": "p50_ms",
+    "latency in one process": "p50_ms",
     "recovery": "complete_s",
     "parked 200": "rss_mb",
     "storm": "start_p99_ms",

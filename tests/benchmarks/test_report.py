@@ -60,6 +60,13 @@ def test_of_latencies_the_least_is_the_best_and_each_percentile_has_its_own_best
     assert found["PostgreSQL: latency, p99 ÷ the best peer's"] == 0.9
 
 
+def test_latency_counts_the_faster_way_that_ours_has() -> None:
+    inside = times("overstap", 3.0, 8.0, what="latency in one process")
+    found = figures(times("overstap", 4.0, 6.0), inside, times("dbos", 8.0, 10.0))
+    assert found["PostgreSQL: latency, p50 ÷ the best peer's"] == 3 / 8
+    assert found["PostgreSQL: latency, p99 ÷ the best peer's"] == 6 / 10
+
+
 def test_a_ratio_is_never_taken_across_sessions() -> None:
     assert figures(row("overstap", "drain", 40.0), row("oban", "drain", 2.0, session="b")) == {}
 
