@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, text, update
 from sqlmodel import SQLModel
 
 from overstap.errors import BadInput, Refused
-from overstap.store import embedded_tables, fleet_tables, limit_tables, schema, tables
+from overstap.store import api_tables, embedded_tables, fleet_tables, limit_tables, schema, tables
 from overstap.store.chains import Chains
 from overstap.store.database import Database
 from overstap.store.rows import JOURNAL, RUN, changing_values, journal_values
@@ -26,7 +26,7 @@ from overstap.workflow.run import JournalEntry, Kind, Run
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
-assert all((tables, embedded_tables, fleet_tables, limit_tables))  # their tables register themselves
+assert all((tables, api_tables, embedded_tables, fleet_tables, limit_tables))  # their tables register themselves
 
 
 def test_the_migrations_make_just_the_tables_that_the_code_uses(database: Database) -> None:

@@ -1,5 +1,6 @@
 """What can be set, and where it is read: command line, then environment, then the file, then the default."""
 
+from overstap.settings.api import ApiSettings, SignInSettings, WebhookSettings
 from overstap.settings.limits import LimitSettings, ProviderLimit, TenantLimit
 from overstap.settings.load import load_settings
 from overstap.settings.model import (
@@ -19,6 +20,7 @@ from overstap.settings.model import (
 )
 
 __all__ = [
+    "ApiSettings",
     "CreditAnswers",
     "EmbeddedSettings",
     "Fault",
@@ -31,8 +33,10 @@ __all__ = [
     "RulesSettings",
     "SavedFilter",
     "Settings",
+    "SignInSettings",
     "TenantLimit",
     "TenantOverride",
+    "WebhookSettings",
     "WorkerSettings",
     "data_path",
     "load_settings",

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from overstap.clock import format_duration
+from overstap.settings.api import ApiSettings, SignInSettings, WebhookSettings
 from overstap.settings.kinds import Duration, Moment, PositiveDuration, Section, Several, ShippedPath, Urls, Zone
 from overstap.settings.limits import LimitSettings
 
@@ -240,6 +241,9 @@ class Settings(BaseSettings):
     operators: OperatorSettings = OperatorSettings()
     filters: dict[str, SavedFilter] = Field(default_factory=dict)
     notifications: NotificationSettings = NotificationSettings()
+    api: ApiSettings = ApiSettings()
+    sign_in: SignInSettings = SignInSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     logs: LogSettings = LogSettings()
 
     @property

@@ -6,6 +6,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from overstap.store import (  # noqa: F401 - their tables register themselves
+    api_tables,
     embedded_tables,
     fleet_tables,
     limit_tables,
