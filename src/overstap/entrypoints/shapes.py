@@ -25,6 +25,9 @@ from overstap.store.runs import StoredRun
 from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.pauses import Pause
 
+Json = shape_types.Json
+"""A JSON object of which nobody here says what is in it."""
+
 
 @overload
 def moment(value: datetime) -> str: ...
