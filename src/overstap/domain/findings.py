@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from typing_extensions import TypedDict
+
 from overstap.domain.sentences import SENTENCES, WIZARD_ONLY, spoken
 from overstap.errors import Refused
 from overstap.language import Language
@@ -17,6 +19,18 @@ class Severity(StrEnum):
 
     BLOCKER = "blocker"
     WARNING = "warning"
+
+
+class ToldFinding(TypedDict):
+    """A finding as plain JSON values, told in one language; `params` are what its sentence is made with."""
+
+    code: str
+    rule: str
+    severity: Severity
+    params: dict[str, Any]
+    sentence: str
+    advice: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +63,12 @@ class Finding:
         """What to do about it, in one sentence."""
         return language.say(SENTENCES[self.code].advice, **spoken(self.params))
 
-    def to_dict(self, language: Language) -> dict[str, Any]:
+    def to_dict(self, language: Language) -> ToldFinding:
         """The finding as plain JSON values, told in one language."""
         return {
             "code": self.code,
             "rule": self.rule,
-            "severity": str(self.severity),
+            "severity": self.severity,
             "params": dict(self.params),
             "sentence": self.sentence(language),
             "advice": self.advice(language),

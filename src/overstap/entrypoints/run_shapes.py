@@ -1,6 +1,6 @@
 """How one run looks as plain JSON values: whole, explained, as it was, and what changed in it.
 
-Moments are ISO 8601 in UTC, durations are in seconds.
+Moments are ISO 8601 in UTC, durations are in seconds. What each answers is declared in `run_shape_types`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,24 @@ from typing import Any
 
 from overstap.app.look import Compared, Explained, Look, SentSignal
 from overstap.entrypoints import words
-from overstap.entrypoints.shapes import Json, moment, run_summary
+from overstap.entrypoints.run_shape_types import (
+    ChangedValue,
+    LimitWait,
+    PendingSignal,
+    RunCompared,
+    RunEffect,
+    RunEntry,
+    RunExplained,
+    RunHolder,
+    RunSignal,
+    RunSpell,
+    RunTimeline,
+    RunVisit,
+    RunWhole,
+    SpellSum,
+    StepAttempts,
+)
+from overstap.entrypoints.shapes import moment, run_summary
 from overstap.language import Language
 from overstap.store.rows import EffectRecord
 from overstap.workflow.circumstances import Holder
@@ -22,16 +39,16 @@ from overstap.workflow.spells import Attempts, Spell, Visit, Waited
 from overstap.workflow.timeline import Timeline
 
 
-def run_whole(look: Look) -> Json:
+def run_whole(look: Look) -> RunWhole:
     """A run with everything that is known of it; `left_out` tells what was too much to be read."""
     first = look.journal[0].seq if look.journal else look.run.seq + 1
     return {
         **run_summary(look.stored),
         "findings": [finding.to_dict(words.ENGLISH) for finding in words.findings(look.run)],
         "at": moment(look.at),
-        "held_by": look.holder and _holder(look.holder),
-        "waits_for_limit": look.waits and _waits(look.waits),
-        "task_id": look.task and look.task.id,
+        "held_by": None if look.holder is None else _holder(look.holder),
+        "waits_for_limit": None if look.waits is None else _waits(look.waits),
+        "task_id": None if look.task is None else look.task.id,
         "journal": [entry(one) for one in look.journal],
         "timeline": _timeline(look.timeline),
         "effects": [_effect(effect) for effect in look.effects],
@@ -42,7 +59,7 @@ def run_whole(look: Look) -> Json:
     }
 
 
-def entry(given: JournalEntry) -> Json:
+def entry(given: JournalEntry) -> RunEntry:
     """A journal entry."""
     return {
         "seq": given.seq,
@@ -58,12 +75,12 @@ def entry(given: JournalEntry) -> Json:
     }
 
 
-def explained(given: Explained, language: Language) -> Json:
+def explained(given: Explained, language: Language) -> RunExplained:
     """What there is to say about a run, told in one language."""
     return {
         "run_id": given.stored.run.id,
         "state": given.stored.run.state,
-        "status": str(given.stored.run.status),
+        "status": given.stored.run.status,
         "at": moment(given.at),
         "locale": language.locale,
         "answers": [
@@ -77,7 +94,7 @@ def explained(given: Explained, language: Language) -> Json:
     }
 
 
-def compared(given: Compared) -> Json:
+def compared(given: Compared) -> RunCompared:
     """What is different between two entries; `before` or `after` is missing where there was no value."""
     return {
         "run_id": given.run_id,
@@ -88,16 +105,20 @@ def compared(given: Compared) -> Json:
     }
 
 
-def _change(change: Change) -> Json:
-    sides = {"before": change.before, "after": change.after}
-    return {"path": list(change.path)} | {name: _plain(side) for name, side in sides.items() if side is not ABSENT}
+def _change(change: Change) -> ChangedValue:
+    shape: ChangedValue = {"path": list(change.path)}
+    if change.before is not ABSENT:
+        shape["before"] = _plain(change.before)
+    if change.after is not ABSENT:
+        shape["after"] = _plain(change.after)
+    return shape
 
 
 def _plain(value: Any) -> Any:
     return moment(value) if isinstance(value, datetime) else value
 
 
-def _holder(holder: Holder) -> Json:
+def _holder(holder: Holder) -> RunHolder:
     return {
         "worker": holder.worker_id,
         "until": moment(holder.until),
@@ -107,7 +128,7 @@ def _holder(holder: Holder) -> Json:
     }
 
 
-def _waits(given: Waits) -> Json:
+def _waits(given: Waits) -> LimitWait:
     return {
         "provider": given.provider,
         "cause": str(given.cause),
@@ -116,7 +137,7 @@ def _waits(given: Waits) -> Json:
     }
 
 
-def _effect(effect: EffectRecord) -> Json:
+def _effect(effect: EffectRecord) -> RunEffect:
     return {
         "key": effect.key,
         "operation": effect.operation,
@@ -127,16 +148,16 @@ def _effect(effect: EffectRecord) -> Json:
     }
 
 
-def _signal(sent: SentSignal) -> Json:
+def _signal(sent: SentSignal) -> RunSignal:
     return {**_pending(sent), "id": sent.signal.id, "settled_at": moment(sent.settled_at), "applied": sent.applied}
 
 
-def _pending(sent: SentSignal) -> Json:
+def _pending(sent: SentSignal) -> PendingSignal:
     signal = sent.signal
     return {"event": signal.event, "reason": signal.reason, "actor": signal.actor, "at": moment(signal.at)}
 
 
-def _timeline(given: Timeline) -> Json:
+def _timeline(given: Timeline) -> RunTimeline:
     return {
         "since": moment(given.since),
         "until": moment(given.until),
@@ -149,7 +170,7 @@ def _timeline(given: Timeline) -> Json:
     }
 
 
-def _visit(visit: Visit, whole: Timeline) -> Json:
+def _visit(visit: Visit, whole: Timeline) -> RunVisit:
     return {
         "visit": visit.number,
         "state": visit.state,
@@ -163,7 +184,7 @@ def _visit(visit: Visit, whole: Timeline) -> Json:
     }
 
 
-def _spell(spell: Spell) -> Json:
+def _spell(spell: Spell) -> RunSpell:
     return {
         "visit": spell.visit,
         "state": spell.state,
@@ -175,7 +196,7 @@ def _spell(spell: Spell) -> Json:
     }
 
 
-def _waited(given: Waited) -> Json:
+def _waited(given: Waited) -> SpellSum:
     longest = given.longest
     return {
         "visit": longest.visit,
@@ -189,7 +210,7 @@ def _waited(given: Waited) -> Json:
     }
 
 
-def _attempts(given: Attempts) -> Json:
+def _attempts(given: Attempts) -> StepAttempts:
     return {
         "visit": given.visit,
         "state": given.state,

@@ -1,38 +1,44 @@
 """How runs, tenants and the rest look as plain JSON values: for `--json` here, and for whoever else asks.
 
-Moments are ISO 8601 in UTC, durations are in seconds, money is in cents.
+Moments are ISO 8601 in UTC, durations are in seconds, money is in cents. What each answers is declared in `shape_types`
+and `tenant_shape_types`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import overload
 
 from overstap.app.auditing import AuditReport
 from overstap.app.finding import Listed
+from overstap.app.head import Head
 from overstap.app.tasks import Task
 from overstap.app.verify import VerifyReport
 from overstap.bootstrap import DatabaseStatus
 from overstap.domain.catalog import Pair, Plan
-from overstap.domain.tenant import Licences, Tenant
+from overstap.domain.tenant import Licences, Subscription, Tenant
+from overstap.entrypoints import shape_types, tenant_shape_types
 from overstap.language import language
 from overstap.store.fleet import Standing, WorkerRecord
 from overstap.store.runs import StoredRun
-from overstap.store.tokens import StoredToken
 from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.pauses import Pause
 
-Json = dict[str, Any]
+Json = shape_types.Json
+"""A JSON object of which nobody here says what is in it."""
 
 
+@overload
+def moment(value: datetime) -> str: ...
+@overload
+def moment(value: None) -> None: ...
 def moment(value: datetime | None) -> str | None:
     """A moment in ISO 8601, in UTC; None stays None."""
     return None if value is None else value.astimezone(UTC).isoformat()
 
 
-def run_summary(stored: StoredRun) -> Json:
+def run_summary(stored: StoredRun) -> shape_types.RunSummary:
     """A run without its journal and effects, as listings show it."""
     run = stored.run
     return {
@@ -40,7 +46,7 @@ def run_summary(stored: StoredRun) -> Json:
         "workflow": run.workflow,
         "version": run.version,
         "state": run.state,
-        "status": str(run.status),
+        "status": run.status,
         "tenant_id": run.tenant_id,
         "subscription_id": stored.subscription_id,
         "target_plan": stored.target_plan,
@@ -48,7 +54,7 @@ def run_summary(stored: StoredRun) -> Json:
         "wake_at": moment(run.wake_at),
         "deadline_at": moment(run.deadline_at),
         "claimed_by": stored.claimed_by,
-        "priority": str(stored.priority),
+        "priority": stored.priority,
         "held": run.held,
         "progress": {"done": run.done, "total": run.total},
         "created_at": moment(run.created_at),
@@ -60,12 +66,12 @@ def run_summary(stored: StoredRun) -> Json:
     }
 
 
-def listed(one: Listed) -> Json:
+def listed(one: Listed) -> shape_types.ListedRun:
     """A run as listings show it, with the place behind it."""
     return {**run_summary(one.stored), "cursor": one.cursor}
 
 
-def task(given: Task, locale: str | None) -> Json:
+def task(given: Task, locale: str | None) -> shape_types.OpenTask:
     """An open task.
 
     Args:
@@ -84,17 +90,46 @@ def task(given: Task, locale: str | None) -> Json:
         "since": moment(given.since),
         "remind_at": moment(given.remind_at),
         "deadline_at": moment(given.deadline_at),
-        "needed_role": str(given.needed),
+        "needed_role": given.needed,
         "people": list(given.people),
     }
 
 
-def tenant(facts: Tenant) -> Json:
+def tenant(facts: Tenant) -> tenant_shape_types.TenantFacts:
     """A tenant with all its facts."""
-    return asdict(facts)
+    return {
+        "id": facts.id,
+        "name": facts.name,
+        "locale": facts.locale,
+        "users": facts.users,
+        "subscriptions": tuple(_subscription(one) for one in facts.subscriptions),
+        "domains": tuple({"name": one.name, "custom": one.custom, "default": one.default} for one in facts.domains),
+        "services": tuple(
+            {"service": one.service, "status": one.status, "healthy": one.healthy} for one in facts.services
+        ),
+        "admins": tuple({"upn": one.upn, "role": one.role} for one in facts.admins),
+        "credit_limit": facts.credit_limit,
+    }
 
 
-def tenant_summary(facts: Tenant) -> Json:
+def _subscription(held: Subscription) -> tenant_shape_types.HeldSubscription:
+    return {
+        "id": held.id,
+        "sku_id": held.sku_id,
+        "sku_part_number": held.sku_part_number,
+        "plan": held.plan,
+        "seats": held.seats,
+        "assigned": held.assigned,
+        "status": held.status,
+        "is_trial": held.is_trial,
+        "provisioned": held.provisioned,
+        "payment_method": held.payment_method,
+        "billing_frequency": held.billing_frequency,
+        "legacy": held.legacy,
+    }
+
+
+def tenant_summary(facts: Tenant) -> tenant_shape_types.TenantSummary:
     """A tenant as listings show it."""
     return {
         "id": facts.id,
@@ -108,7 +143,7 @@ def tenant_summary(facts: Tenant) -> Json:
     }
 
 
-def licences(held: Licences) -> Json:
+def licences(held: Licences) -> tenant_shape_types.SubscriptionLicences:
     """A subscription and who holds its licences."""
     return {
         "subscription_id": held.subscription.id,
@@ -121,34 +156,56 @@ def licences(held: Licences) -> Json:
     }
 
 
-def plan(given: Plan) -> Json:
+def plan(given: Plan) -> tenant_shape_types.CatalogPlan:
     """A plan of the catalog."""
-    return asdict(given)
-
-
-def pair(given: Pair) -> Json:
-    """A change that the catalog allows; `closed` only where it is closed."""
-    shape: Json = {"from": given.source, "to": given.target}
-    return {**shape, "closed": dict(given.closed)} if given.closed else shape
-
-
-def worker(record: WorkerRecord, standing: Standing) -> Json:
-    """A worker's row, and whether it lives."""
     return {
-        **asdict(record),
-        "standing": str(standing),
-        "started_at": moment(record.started_at),
-        "heartbeat_at": moment(record.heartbeat_at),
-        "stopped_at": moment(record.stopped_at),
+        "id": given.id,
+        "family": given.family,
+        "name_en": given.name_en,
+        "name_nl": given.name_nl,
+        "variants_nl": given.variants_nl,
+        "sku_part_number": given.sku_part_number,
+        "sku_id": given.sku_id,
+        "monthly_cents": given.monthly_cents,
+        "seat_limit": given.seat_limit,
     }
 
 
-def pause(given: Pause) -> Json:
+def pair(given: Pair) -> tenant_shape_types.CatalogPair:
+    """A change that the catalog allows; `closed` only where it is closed."""
+    shape: tenant_shape_types.CatalogPair = {"from": given.source, "to": given.target}
+    return {**shape, "closed": dict(given.closed)} if given.closed else shape
+
+
+def worker(record: WorkerRecord, standing: Standing) -> shape_types.FleetWorker:
+    """A worker's row, and whether it lives."""
+    return {
+        "id": record.id,
+        "host": record.host,
+        "pid": record.pid,
+        "version": record.version,
+        "started_at": moment(record.started_at),
+        "heartbeat_at": moment(record.heartbeat_at),
+        "stopped_at": moment(record.stopped_at),
+        "steps": record.steps,
+        "rate": record.rate,
+        "held": record.held,
+        "standing": standing,
+    }
+
+
+def pause(given: Pause) -> shape_types.PauseInForce:
     """A pause in force."""
-    return {**asdict(given), "since": moment(given.since)}
+    return {
+        "scope": given.scope,
+        "name": given.name,
+        "reason": given.reason,
+        "actor": given.actor,
+        "since": moment(given.since),
+    }
 
 
-def workflow(definition: Definition) -> Json:
+def workflow(definition: Definition) -> shape_types.WorkflowFile:
     """A workflow as its file says it, with the chart's transitions at their states."""
     return {
         "name": definition.name,
@@ -160,7 +217,7 @@ def workflow(definition: Definition) -> Json:
     }
 
 
-def _state(spec: StateSpec, moves: Mapping[str, str]) -> Json:
+def _state(spec: StateSpec, moves: Mapping[str, str]) -> shape_types.WorkflowState:
     deadline, retry = spec.deadline, spec.retry
     return {
         "name": spec.name,
@@ -169,46 +226,42 @@ def _state(spec: StateSpec, moves: Mapping[str, str]) -> Json:
         "on_done": spec.on_done,
         "on_stop": spec.on_stop,
         "signals": sorted(spec.signals),
-        "deadline": deadline
-        and {"after": deadline.after.total_seconds(), "event": deadline.event, "fixed": deadline.fixed},
-        "retry": asdict(retry) | {"first": retry.first.total_seconds(), "most": retry.most.total_seconds()},
+        "deadline": None
+        if deadline is None
+        else {"after": deadline.after.total_seconds(), "event": deadline.event, "fixed": deadline.fixed},
+        "retry": {
+            "first": retry.first.total_seconds(),
+            "factor": retry.factor,
+            "most": retry.most.total_seconds(),
+            "jitter": retry.jitter,
+            "attempts": retry.attempts,
+        },
         "locks": sorted(spec.locks),
         "transitions": [{"event": event, "target": target} for event, target in moves.items()],
     }
 
 
-def report(given: VerifyReport) -> Json:
+def report(given: VerifyReport) -> shape_types.VerifyResult:
     """What `verify` checked and found."""
-    return {"ok": given.ok, "checks": [asdict(check) for check in given.checks]}
-
-
-def token(given: StoredToken, now: datetime) -> Json:
-    """A token without its secret."""
     return {
-        "id": given.id,
-        "name": given.name,
-        "roles": given.roles,
-        "tenant_id": given.tenant_id,
-        "upn": given.upn,
-        "valid": given.valid(now),
-        "created_at": moment(given.created_at),
-        "created_by": given.created_by,
-        "expires_at": moment(given.expires_at),
-        "last_used_at": moment(given.last_used_at),
-        "revoked_at": moment(given.revoked_at),
+        "ok": given.ok,
+        "checks": [
+            {"rule": one.rule, "law": one.law, "looked_at": one.looked_at, "breaches": list(one.breaches)}
+            for one in given.checks
+        ],
     }
 
 
-def database(status: DatabaseStatus) -> Json:
+def database(status: DatabaseStatus) -> shape_types.DatabaseSchema:
     """How a database stands to the code."""
-    return {"url": status.url, "revision": status.revision, "head": status.head, "state": str(status.state)}
+    return {"url": status.url, "revision": status.revision, "head": status.head, "state": status.state}
 
 
-def audit(given: AuditReport) -> Json:
+def audit(given: AuditReport) -> shape_types.AuditResult:
     """What `audit verify` looked at and found."""
     return {
         "ok": given.ok,
-        "against": None if given.head is None else given.head.model_dump(),
+        "against": None if given.head is None else _head(given.head),
         "looked_at": {
             "runs": given.runs,
             "entries": given.entries,
@@ -216,5 +269,20 @@ def audit(given: AuditReport) -> Json:
             "checkpoints": given.checkpoints,
         },
         "breaches": given.breaches,
-        "findings": [asdict(finding) for finding in given.findings],
+        "findings": [
+            {"chain": one.chain, "run_id": one.run_id, "seq": one.seq, "what": one.what, "sentence": one.sentence}
+            for one in given.findings
+        ],
+    }
+
+
+def _head(given: Head) -> shape_types.AuditHead:
+    return {
+        "format": given.format,
+        "database": given.database,
+        "checkpoint": given.checkpoint,
+        "at": given.at,
+        "digest": given.digest,
+        "runs": given.runs,
+        "acts": given.acts,
     }

@@ -19,7 +19,8 @@ from rich.text import Text
 from overstap.app.service import Service
 from overstap.bootstrap import App, open_app
 from overstap.domain.tenant import BillingFrequency, PaymentMethod, Tenant
-from overstap.entrypoints import run_shapes, shapes, words
+from overstap.entrypoints import run_shapes, words
+from overstap.entrypoints.run_shape_types import RunWhole
 from overstap.errors import BadInput, NotFound
 from overstap.language import language
 from overstap.logs import configure_logs
@@ -206,6 +207,6 @@ def find_tenant(service: Service, text: str) -> Tenant:
     return found[0]
 
 
-def whole(app: App, stored: StoredRun) -> shapes.Json:
+def whole(app: App, stored: StoredRun) -> RunWhole:
     """A run as `runs show --json` gives it, with its journal and effects."""
     return run_shapes.run_whole(app.looking.look(stored.run.id, JSON_LAST))

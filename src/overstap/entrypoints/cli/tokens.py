@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from overstap.app.principals import Role
-from overstap.entrypoints import shapes, words
+from overstap.entrypoints import token_shapes, words
 from overstap.entrypoints.cli.face import Face, JsonFlag, ReasonOption, command, find_tenant
 from overstap.entrypoints.cli.filters import duration
 from overstap.entrypoints.cli.orders import operator
@@ -45,7 +45,7 @@ def create(
         )
         now = app.tokens.now()
     if as_json:
-        face.json({**shapes.token(made, now), "token": text})
+        face.json({**token_shapes.token(made, now), "token": text})
         return
     until = "until it is revoked" if made.expires_at is None else f"until {words.when(made.expires_at)}"
     face.tell(text)
@@ -57,7 +57,7 @@ def list_(face: Face, as_json: JsonFlag = False) -> None:
     with face.app() as app:
         found, now = app.tokens.all(), app.tokens.now()
     if as_json:
-        face.json([shapes.token(one, now) for one in found])
+        face.json([token_shapes.token(one, now) for one in found])
         return
     if not found:
         face.tell("There are no tokens; `overstap tokens create` makes one.")
@@ -84,7 +84,7 @@ def revoke(
         revoked = app.tokens.revoke(token.strip(), actor=operator(), reason=reason)
         now = app.tokens.now()
     if as_json:
-        face.json(shapes.token(revoked, now))
+        face.json(token_shapes.token(revoked, now))
         return
     face.tell(f"The token {revoked.name} opens nothing any more.")
 
