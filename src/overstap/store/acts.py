@@ -8,6 +8,7 @@ from sqlalchemy import Connection, case, exists, insert, literal, select, update
 
 from overstap.errors import NotFound
 from overstap.store.database import Database, UtcDateTime
+from overstap.store.feed import append_feed, feed_rows, span
 from overstap.store.permits import step_out
 from overstap.store.rows import JOURNAL, RUN, SIGNAL, changing_values, journal_values, to_signal
 from overstap.store.runs import STORED, StoredRun, to_stored
@@ -86,5 +87,7 @@ def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
         }
         connection.execute(update(RUN).where(RUN.c.id == run.id).values(values))
     connection.execute(insert(JOURNAL), [journal_values(decision.entry) for decision in decisions])
-    step_out(connection, after, max(run.updated_at for run in after.values()))
+    now = max(run.updated_at for run in after.values())
+    append_feed(connection, feed_rows(now, [span([decision.entry]) for decision in decisions]))
+    step_out(connection, after, now)
     notify(connection)

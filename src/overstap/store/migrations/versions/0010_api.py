@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -47,14 +49,18 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
     )
     op.create_index("kept_answer_at", "kept_answer", ["at"], unique=False)
-    op.create_table(
+    on_sqlite = op.get_bind().dialect.name == "sqlite"
+    own_xid = sa.text("0" if on_sqlite else "(pg_current_xact_id()::text::bigint)")
+    feed = op.create_table(
         "feed",
         sa.Column("id", _IDENTITY, primary_key=True),
-        sa.Column("xid", sa.BigInteger(), nullable=False),
+        sa.Column("xid", sa.BigInteger(), nullable=False, server_default=own_xid),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("entries", sa.Text(), nullable=False),
     )
-    op.create_index("feed_place", "feed", ["xid", "id"], unique=False)
+    op.create_index("feed_place", "feed", ["xid", "id"], unique=False, sqlite_where=sa.text("xid > 0"))
+    # From the oldest row on everything is kept: so there is always one.
+    op.bulk_insert(feed, [{"at": datetime(1970, 1, 1, tzinfo=UTC), "entries": ""}])
     op.create_table(
         "webhook",
         sa.Column("id", sa.Text(), primary_key=True),
