@@ -87,7 +87,6 @@ def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
         }
         connection.execute(update(RUN).where(RUN.c.id == run.id).values(values))
     connection.execute(insert(JOURNAL), [journal_values(decision.entry) for decision in decisions])
-    now = max(run.updated_at for run in after.values())
-    append_feed(connection, feed_rows(now, [span([decision.entry]) for decision in decisions]))
-    step_out(connection, after, now)
+    append_feed(connection, feed_rows([span([decision.entry]) for decision in decisions]))
+    step_out(connection, after, max(run.updated_at for run in after.values()))
     notify(connection)

@@ -73,8 +73,8 @@ class FeedRow(SQLModel, table=True):
 
     On PostgreSQL `xid` is the transaction that wrote the row: once no older one is under way, no row can come in before
     it any more. SQLite has one writer at a time, so there the ids alone are in the order of the commits, `xid` is 0 and
-    the index empty. The database fills `xid` itself. The first row of all comes with the table and has no entries: from
-    the oldest row on everything is there.
+    the index empty. The database fills `xid` itself. When it was is known to the entries. The first row of all comes
+    with the table and has none: from the oldest row on everything is there.
     """
 
     __tablename__ = "feed"
@@ -82,7 +82,6 @@ class FeedRow(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(_IDENTITY, primary_key=True))
     xid: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=FetchedValue()))
-    at: datetime = moment()
     entries: str = Field(sa_type=Text)
 
 

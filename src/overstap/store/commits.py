@@ -140,7 +140,7 @@ def _prepared(
     counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
     entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
     outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
-    fed = feed_rows(now, [span(item.entries) for item in settlements if item.entries])
+    fed = feed_rows([span(item.entries) for item in settlements if item.entries])
     return _Prepared(result, carried, rows, (counts, entries, outcomes, fed))
 
 

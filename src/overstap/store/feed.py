@@ -25,8 +25,10 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Integer,
+    Select,
     Table,
     Text,
+    Tuple,
     cast,
     delete,
     false,
@@ -37,6 +39,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy import Row as SelectedRow
 from sqlalchemy.sql import ColumnElement
 
 from overstap.errors import BadInput
@@ -49,24 +52,27 @@ from overstap.workflow.run import JournalEntry, Kind
 
 FEED: Table = FeedRow.__table__  # type: ignore[attr-defined]
 
-append_feed = BulkInsert(FEED, ("at", "entries"))
+append_feed = BulkInsert(FEED, ("entries",))
+"""Nothing but this: with more parameters the statements of the hot path are too many for the driver to remember."""
 
 _ROWS = 64
 """Rows of the feed that one read looks at; more than one, so that rows without entries hold nobody up."""
+_PRUNED = 500
+"""Rows that one transaction lets go of."""
 _PLACE = re.compile(r"(\d{1,19})-(\d{1,19})-(\d{1,9})", re.ASCII)
 _HIGHEST = 2**63 - 2
 _HORIZON = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger)
-_ROW = tuple_(FEED.c.xid, FEED.c.id)
+_PLACES = tuple_(FEED.c.xid, FEED.c.id)
 _BEYOND = literal_column("pg_snapshot_xmax(pg_current_snapshot())::text::bigint", BigInteger)
 
 
-def feed_rows(at: datetime, spans: Sequence[str]) -> list[Row]:
+def feed_rows(spans: Sequence[str]) -> list[Row]:
     """What `append_feed` takes for one transaction: one row, or none where no journal grew.
 
     Args:
         spans: what came to each run's journal, as `span` writes it.
     """
-    return [(at, " ".join(spans))] if spans else []
+    return [(" ".join(spans),)] if spans else []
 
 
 def span(entries: Sequence[JournalEntry]) -> str:
@@ -175,23 +181,35 @@ class Feed:
         return told, position
 
     def prune(self, before: datetime) -> int:
-        """Let go of the rows that are older than a moment; answers how many those were.
+        """Let go of the rows whose entries are older than a moment; answers how many those were.
 
         The newest of them stays: it tells how far back one can go on from, and SQLite would give its id to another.
         """
+        gone = 0
+        while (some := self._prune_some(before)) > 0:
+            gone += some
+        return gone
+
+    def _prune_some(self, before: datetime) -> int:
+        with self._database.read() as connection:
+            rows = connection.execute(self._behind(Position(0, 0, 0), _PRUNED)).all()
+            firsts = {row: next(_row_spans(row, Position(0, 0, 0)), None) for row in rows}
+            entries = _entries(connection, [one._replace(last=one.first) for one in firsts.values() if one], None)
+        newest = None
+        for row, one in firsts.items():
+            if one is not None and (found := entries.get((one.run_id, one.first))) and found[1].at >= before:
+                break
+            newest = row
+        if newest is None:
+            gone: ColumnElement[bool] = false()
+        elif self._ordered:
+            gone = FEED.c.id < newest.id
+        else:
+            gone = _place(newest) > _PLACES
+        if not self._ordered:
+            # A number that this server has not reached was brought along from another one.
+            gone = or_(gone, FEED.c.xid >= _BEYOND)
         with self._database.write() as connection:
-            gone: ColumnElement[bool]
-            old = select(FEED.c.xid, FEED.c.id).where(FEED.c.at < before)
-            if self._ordered:
-                newest = connection.execute(old.order_by(FEED.c.id.desc()).limit(1)).first()
-                gone = FEED.c.id < newest.id if newest else false()
-            else:
-                old = old.where(FEED.c.xid < _HORIZON).order_by(FEED.c.xid.desc(), FEED.c.id.desc())
-                newest = connection.execute(old.limit(1)).first()
-                # A number that this server has not reached was brought along from another one.
-                gone = FEED.c.xid >= _BEYOND
-                if newest is not None:
-                    gone = or_(gone, _ROW < _row(newest.xid, newest.id))
             return connection.execute(delete(FEED).where(gone)).rowcount
 
     def _end(self, connection: Connection) -> Position:
@@ -200,23 +218,23 @@ class Feed:
         return Position(connection.execute(select(_HORIZON)).scalar_one(), 0, 0)
 
     def _first(self, connection: Connection) -> Position:
-        order = [FEED.c.id] if self._ordered else [FEED.c.xid, FEED.c.id]
-        row = connection.execute(select(FEED.c.xid, FEED.c.id).order_by(*order).limit(1)).first()
+        row = connection.execute(self._behind(Position(0, 0, 0), 1)).first()
         return Position(0, 0, 0) if row is None else Position(row.xid, row.id, 0)
 
-    def _spans(self, connection: Connection, after: Position, limit: int) -> tuple[list[_Span], Position]:
-        query = select(FEED.c.xid, FEED.c.id, FEED.c.entries).limit(min(_ROWS, limit + 1))
+    def _behind(self, after: Position, rows: int) -> Select[Any]:
+        """Selects rows from the one of a place on, in their order, as far as nothing can come in before them."""
+        query = select(FEED.c.xid, FEED.c.id, FEED.c.entries).limit(rows)
         if self._ordered:
-            query = query.where(FEED.c.id >= after.id).order_by(FEED.c.id)
-        else:
-            query = query.where(_ROW >= _row(after.xid, after.id), FEED.c.xid < _HORIZON)
-            query = query.order_by(FEED.c.xid, FEED.c.id)
+            return query.where(FEED.c.id >= after.id).order_by(FEED.c.id)
+        return query.where(_place(after) <= _PLACES, FEED.c.xid < _HORIZON).order_by(FEED.c.xid, FEED.c.id)
+
+    def _spans(self, connection: Connection, after: Position, limit: int) -> tuple[list[_Span], Position]:
         spans: list[_Span] = []
         position = after
-        for row in connection.execute(query):
+        for row in connection.execute(self._behind(after, _ROWS)):
             # One entry behind the row's last one is before those of any later row.
             position = Position(row.xid, row.id + 1, 0)
-            for one in _row_spans(row.xid, row.id, row.entries, after):
+            for one in _row_spans(row, after):
                 size = one.last - one.first + 1
                 if size > limit:
                     if limit:
@@ -227,20 +245,21 @@ class Feed:
         return spans, position
 
 
-def _row(xid: int, row_id: int) -> Any:
-    return tuple_(literal(xid, BigInteger), literal(row_id, BigInteger))
+def _place(row: Any) -> Tuple:
+    """Where a row or a place is, to compare `_PLACES` with."""
+    return tuple_(literal(row.xid, BigInteger), literal(row.id, BigInteger))
 
 
-def _row_spans(xid: int, row_id: int, entries: str, after: Position) -> Iterator[_Span]:
+def _row_spans(row: SelectedRow[Any], after: Position) -> Iterator[_Span]:
     """What a row tells of that is behind a place."""
-    done = after.n if (xid, row_id) == (after.xid, after.id) else 0
+    done = after.n if (row.xid, row.id) == (after.xid, after.id) else 0
     n = 1
-    for told in entries.split():
+    for told in row.entries.split():
         run_id, _, numbers = told.rpartition(":")
         first, last = map(int, numbers.split("-"))
         skipped = max(0, done + 1 - n)
         if first + skipped <= last:
-            yield _Span(run_id, first + skipped, last, Position(xid, row_id, n + skipped))
+            yield _Span(run_id, first + skipped, last, Position(row.xid, row.id, n + skipped))
         n += last - first + 1
 
 

@@ -158,7 +158,7 @@ class Runs:
                 return
 
     def _write_new(self, row: Row, counts: Sequence[Row], entry: JournalEntry, tenant_id: str) -> None:
-        more = [journal_row(entry)], feed_rows(entry.at, [span([entry])])
+        more = [journal_row(entry)], feed_rows([span([entry])])
         if self._database.dialect == "postgresql":
             # Who changes the tenant from outside has found no run: none may begin until that is committed. So the
             # tenant is held, by the statement itself.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -55,12 +53,11 @@ def upgrade() -> None:
         "feed",
         sa.Column("id", _IDENTITY, primary_key=True),
         sa.Column("xid", sa.BigInteger(), nullable=False, server_default=own_xid),
-        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("entries", sa.Text(), nullable=False),
     )
     op.create_index("feed_place", "feed", ["xid", "id"], unique=False, sqlite_where=sa.text("xid > 0"))
     # From the oldest row on everything is kept: so there is always one.
-    op.bulk_insert(feed, [{"at": datetime(1970, 1, 1, tzinfo=UTC), "entries": ""}])
+    op.bulk_insert(feed, [{"entries": ""}])
     op.create_table(
         "webhook",
         sa.Column("id", sa.Text(), primary_key=True),
