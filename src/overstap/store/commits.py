@@ -19,7 +19,7 @@ from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
 from overstap.store.database import REFUSED, Database
 from overstap.store.effects import outcome_row, record_intents, settle_effects
-from overstap.store.feed import append_feed, feed_rows, span
+from overstap.store.feed import append_feed, feed_rows
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
 from overstap.store.rows import (
@@ -33,6 +33,7 @@ from overstap.store.rows import (
     journal_row,
     to_signal,
 )
+from overstap.store.spans import span
 from overstap.store.tally import append_tally, tally_rows
 from overstap.workflow.decide import Signal
 from overstap.workflow.value import value

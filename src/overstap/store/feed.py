@@ -13,23 +13,17 @@ SQLite has one writer at a time: a row's id is its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
-import orjson
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Connection,
-    FromClause,
-    Integer,
     Select,
     Table,
-    Text,
     Tuple,
-    cast,
     delete,
     false,
     func,
@@ -39,16 +33,14 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy import Row as SelectedRow
 from sqlalchemy.sql import ColumnElement
 
 from overstap.errors import BadInput
 from overstap.store.api_tables import FeedRow
 from overstap.store.bulk import BulkInsert, Row
 from overstap.store.database import Database
-from overstap.store.encoding import texts
-from overstap.store.rows import JOURNAL, RUN
-from overstap.workflow.run import JournalEntry, Kind
+from overstap.store.spans import journals, spans_in
+from overstap.workflow.run import JournalEntry
 
 FEED: Table = FeedRow.__table__  # type: ignore[attr-defined]
 
@@ -70,14 +62,9 @@ def feed_rows(spans: Sequence[str]) -> list[Row]:
     """What `append_feed` takes for one transaction: one row, or none where no journal grew.
 
     Args:
-        spans: what came to each run's journal, as `span` writes it.
+        spans: what came to each run's journal, as `spans.span` writes it.
     """
     return [(" ".join(spans),)] if spans else []
-
-
-def span(entries: Sequence[JournalEntry]) -> str:
-    """Entries of one run that follow each other, as a row of the feed names them."""
-    return f"{entries[0].run_id}:{entries[0].seq}-{entries[-1].seq}"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -118,14 +105,6 @@ class FedEntry(NamedTuple):
     entry: JournalEntry
 
 
-class _Span(NamedTuple):
-    run_id: str
-    first: int
-    last: int
-    position: Position
-    """Of the first one."""
-
-
 class Feed:
     """Reads the feed of one database; each follower knows its own place."""
 
@@ -161,43 +140,58 @@ class Feed:
         """The entries behind a place, in the order of the feed.
 
         Args:
-            limit: entries looked at, at the most; those of others are looked at too, and left out of the answer.
+            limit: after so many entries no further row is begun; each row is read to its end. Entries of others count.
             tenant_id: only of this tenant's runs.
             run_id: only of this run.
 
         Returns:
-            The entries, and the place to go on from; it is `after` itself where there was nothing behind that.
+            The entries, and the place to go on from, which is between two rows, so its `n` is 0; it is `after` itself
+            where there was nothing behind that.
         """
         with self._database.read() as connection:
-            spans, position = self._spans(connection, after, limit)
-            wanted = [one for one in spans if run_id is None or one.run_id == run_id]
-            found = _entries(connection, wanted, tenant_id) if wanted else {}
-        told = []
-        for one in wanted:
-            for seq in range(one.first, one.last + 1):
-                if (entry := found.get((one.run_id, seq))) is not None:
-                    place = Position(one.position.xid, one.position.id, one.position.n + seq - one.first)
-                    told.append(FedEntry(place, *entry))
+            rows = connection.execute(self._behind(after, _ROWS)).all()
+            spans, position = [], after
+            for row in rows:
+                # One entry behind the row's last one is before those of any later row.
+                position = Position(row.xid, row.id + 1, 0)
+                done = after.n if (row.xid, row.id) == (after.xid, after.id) else 0
+                some = list(spans_in(row.entries, done))
+                spans += [(row, one) for one in some if run_id is None or one.run_id == run_id]
+                limit -= sum(one.size for one in some)
+                if limit <= 0:
+                    break
+            found = journals(connection, [one for _, one in spans], tenant_id)
+        told = [
+            FedEntry(Position(row.xid, row.id, one.n + number), *found[one.run_id, one.first + number])
+            for row, one in spans
+            for number in range(one.size)
+            if (one.run_id, one.first + number) in found
+        ]
         return told, position
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, unread: Position | None = None) -> int:
         """Let go of the rows whose entries are older than a moment; answers how many those were.
 
         The newest of them stays: it tells how far back one can go on from, and SQLite would give its id to another.
+
+        Args:
+            unread: a place from which somebody has still to go on.
         """
         gone = 0
-        while (some := self._prune_some(before)) > 0:
+        while (some := self._prune_some(before, unread)) > 0:
             gone += some
         return gone
 
-    def _prune_some(self, before: datetime) -> int:
+    def _prune_some(self, before: datetime, unread: Position | None) -> int:
         with self._database.read() as connection:
             rows = connection.execute(self._behind(Position(0, 0, 0), _PRUNED)).all()
-            firsts = {row: next(_row_spans(row, Position(0, 0, 0)), None) for row in rows}
-            entries = _entries(connection, [one._replace(last=one.first) for one in firsts.values() if one], None)
+            firsts = {row: next(spans_in(row.entries), None) for row in rows}
+            entries = journals(connection, [one._replace(last=one.first) for one in firsts.values() if one])
         newest = None
         for row, one in firsts.items():
             if one is not None and (found := entries.get((one.run_id, one.first))) and found[1].at >= before:
+                break
+            if unread is not None and (row.xid, row.id) > (unread.xid, unread.id):
                 break
             newest = row
         if newest is None:
@@ -228,80 +222,7 @@ class Feed:
             return query.where(FEED.c.id >= after.id).order_by(FEED.c.id)
         return query.where(_place(after) <= _PLACES, FEED.c.xid < _HORIZON).order_by(FEED.c.xid, FEED.c.id)
 
-    def _spans(self, connection: Connection, after: Position, limit: int) -> tuple[list[_Span], Position]:
-        spans: list[_Span] = []
-        position = after
-        for row in connection.execute(self._behind(after, _ROWS)):
-            # One entry behind the row's last one is before those of any later row.
-            position = Position(row.xid, row.id + 1, 0)
-            for one in _row_spans(row, after):
-                size = one.last - one.first + 1
-                if size > limit:
-                    if limit:
-                        spans.append(one._replace(last=one.first + limit - 1))
-                    return spans, Position(row.xid, row.id, one.position.n + limit - 1)
-                spans.append(one)
-                limit -= size
-        return spans, position
-
 
 def _place(row: Any) -> Tuple:
     """Where a row or a place is, to compare `_PLACES` with."""
     return tuple_(literal(row.xid, BigInteger), literal(row.id, BigInteger))
-
-
-def _row_spans(row: SelectedRow[Any], after: Position) -> Iterator[_Span]:
-    """What a row tells of that is behind a place."""
-    done = after.n if (row.xid, row.id) == (after.xid, after.id) else 0
-    n = 1
-    for told in row.entries.split():
-        run_id, _, numbers = told.rpartition(":")
-        first, last = map(int, numbers.split("-"))
-        skipped = max(0, done + 1 - n)
-        if first + skipped <= last:
-            yield _Span(run_id, first + skipped, last, Position(row.xid, row.id, n + skipped))
-        n += last - first + 1
-
-
-def _entries(
-    connection: Connection, spans: Sequence[_Span], tenant_id: str | None
-) -> dict[tuple[str, int], tuple[str, JournalEntry]]:
-    """The entries of some spans, each with its tenant, by run and number."""
-    given, run_id, first, last = _given(connection, spans)
-    query = (
-        select(RUN.c.tenant_id, *JOURNAL.c)
-        .select_from(given)
-        .join(JOURNAL, (JOURNAL.c.run_id == run_id) & JOURNAL.c.seq.between(first, last))
-        .join(RUN, RUN.c.id == JOURNAL.c.run_id)
-    )
-    if tenant_id is not None:
-        query = query.where(RUN.c.tenant_id == tenant_id)
-    found = {}
-    for row in connection.execute(query):
-        values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001
-        tenant = values.pop("tenant_id")
-        entry = JournalEntry(**{**values, "kind": Kind(values["kind"])})
-        found[entry.run_id, entry.seq] = tenant, entry
-    return found
-
-
-def _given(
-    connection: Connection, spans: Sequence[_Span]
-) -> tuple[FromClause, ColumnElement[str], ColumnElement[int], ColumnElement[int]]:
-    """Spans as a table of a query, however many, with its columns: run, first and last number."""
-    if connection.dialect.name == "sqlite":
-        told = orjson.dumps([(one.run_id, one.first, one.last) for one in spans]).decode()
-        table = func.json_each(literal(told, Text)).table_valued("value")
-        run_id, first, last = (func.json_extract(table.c.value, f"$[{number}]") for number in range(3))
-        return table, run_id, first, last
-    arrays = (
-        cast(literal(texts([one.run_id for one in spans]), Text), ARRAY(Text)),
-        cast(literal(_numbers([one.first for one in spans]), Text), ARRAY(Integer)),
-        cast(literal(_numbers([one.last for one in spans]), Text), ARRAY(Integer)),
-    )
-    given = func.unnest(*arrays).table_valued("run_id", "first", "last").render_derived(name="given")
-    return given, given.c.run_id, given.c.first, given.c.last
-
-
-def _numbers(values: Sequence[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"

@@ -15,7 +15,7 @@ from overstap.errors import Conflict, NotFound
 from overstap.store.books import HOLD_TENANT
 from overstap.store.bulk import BulkInsert, Row, Together
 from overstap.store.database import CLASHES, Database
-from overstap.store.feed import append_feed, feed_rows, span
+from overstap.store.feed import append_feed, feed_rows
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
     EFFECT,
@@ -34,6 +34,7 @@ from overstap.store.rows import (
     to_run,
     to_signal,
 )
+from overstap.store.spans import span
 from overstap.store.tally import append_tally, tally_rows
 from overstap.store.wakeup import CHANNEL, notify
 from overstap.workflow.decide import Decision, Signal
