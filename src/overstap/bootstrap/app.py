@@ -16,6 +16,7 @@ import structlog
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
+from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
 from overstap.app.limiting import Gate, limits_of
@@ -31,6 +32,7 @@ from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
+from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
 from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from overstap.domain.case import Limits
@@ -49,6 +51,8 @@ from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
+from overstap.store.deliveries import DeliveryBook
+from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
 from overstap.store.ledger import DatabaseBooks
@@ -63,6 +67,7 @@ from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
+from overstap.store.webhooks import WebhookBook
 from overstap.workflow.files import Library, load_library
 
 log = structlog.get_logger(__name__)
@@ -145,6 +150,8 @@ class App:
         )
         self.steps = registry(self.provider, self.catalog, options)
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
+        self.feed = Feed(database)
+        self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
         self.looking = Looking(
             self.runs,
             History(database),
@@ -206,6 +213,23 @@ class App:
             BadInput: when one of the URLs cannot be used.
         """
         return TellingThread(self.teller, self.settings.worker.tick)
+
+    def deliveries(self, shape: Shape) -> Deliveries:
+        """What is delivered to webhooks.
+
+        Args:
+            shape: how a journal entry looks in a message.
+        """
+        book = DeliveryBook(self.database, self.feed)
+        return Deliveries(book, self.feed, self.settings.webhooks, shape, SystemClock(), self.clock)
+
+    def delivering(self, shape: Shape) -> DeliveringThread:
+        """Webhooks are delivered to for as long as its block lasts, beside whatever runs in it.
+
+        Args:
+            shape: how a journal entry looks in a message.
+        """
+        return DeliveringThread(self.deliveries(shape), self.settings.worker.tick)
 
     @property
     def rehearsals(self) -> Rehearsals:

@@ -105,12 +105,12 @@ class WebhookRow(SQLModel, table=True):
 class DeliveryRow(SQLModel, table=True):
     """One journal entry on its way to a webhook: `waiting`, `delivered` or `dead`.
 
-    `claim_token` belongs to whoever is delivering it until `claim_until`.
+    `claim_token` belongs to whoever is delivering it; `next_at` is then the claim's end, `claim_until`.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_due", "next_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("delivery_due", "webhook_id", "next_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("delivery_in_order", "webhook_id", "run_id", "seq",
               sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("delivery_of_webhook", "webhook_id", "id"),

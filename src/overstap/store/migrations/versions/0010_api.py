@@ -86,7 +86,9 @@ def upgrade() -> None:
         sa.Column("settled_at", UtcDateTime(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
     )
-    op.create_index("delivery_due", "delivery", ["next_at"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index(
+        "delivery_due", "delivery", ["webhook_id", "next_at"], sqlite_where=_WAITING, postgresql_where=_WAITING
+    )
     op.create_index(
         "delivery_in_order",
         "delivery",
