@@ -6,6 +6,7 @@ the connection it shows where a name leads to; the check before it tells people 
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -16,6 +17,8 @@ from overstap.errors import BadInput, Refused
 
 LONGEST_URL = 2000
 _PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65535
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -42,6 +45,10 @@ def read_target(text: str) -> httpx.URL:
         raise BadInput(f"{given!r} is no URL: {error}.") from None
     if url.scheme not in _PORTS or not host:
         raise BadInput(f"{given!r} is no target: write https://HOST/PATH, or http://HOST/PATH.")
+    if not _HOST.fullmatch(host):
+        raise BadInput(f"{host!r} is no name of a host, and no address.")
+    if not 0 < port_of(url) <= _LAST_PORT:
+        raise BadInput(f"There is no port {url.port}: the last one is {_LAST_PORT}.")
     if url.userinfo:
         raise BadInput("The URL has credentials in it. Leave them out: a target knows us by the signature.")
     if url.fragment:
@@ -51,7 +58,7 @@ def read_target(text: str) -> httpx.URL:
 
 def port_of(url: httpx.URL) -> int:
     """The port of a target, also where its URL names none."""
-    return url.port or _PORTS[url.scheme]
+    return _PORTS[url.scheme] if url.port is None else url.port
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -234,7 +234,7 @@ class Runs:
             return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not tuples
 
     def signal(self, run_id: str, signal: Signal, *, acceptable: Sequence[str]) -> Run:
-        """Put a signal into a run's inbox and wake the run.
+        """Put a signal into a run's inbox and wake the run; one with an id that is there already does nothing.
 
         Args:
             acceptable: states of the run in which the signal may still come to something.
@@ -250,6 +250,8 @@ class Runs:
             row = connection.execute(select(*RUN_COLUMNS).where(RUN.c.id == run_id).with_for_update()).first()
             if row is None:
                 raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
+            if connection.execute(select(SIGNAL.c.id).where(SIGNAL.c.id == signal.id)).first() is not None:
+                return to_run(row)
             if row.state not in acceptable:
                 where = f"in {', '.join(acceptable)}" if acceptable else "in no state of its workflow"
                 raise Conflict(f"Run {run_id} is in {row.state}: {signal.event} is accepted only {where}.")
