@@ -27,18 +27,18 @@ from overstap.app.questions import Questions
 from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
-from overstap.app.service import WORKFLOWS, Service
+from overstap.app.service import Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
+from overstap.app.tokens import Tokens
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
+from overstap.bootstrap.rules import limits_of_rules, make_guard
 from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
-from overstap.domain.case import Limits
-from overstap.domain.change import Route
-from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import BadInput, Refused
+from overstap.domain.locks import Guard
+from overstap.errors import Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -55,6 +55,7 @@ from overstap.store.deliveries import DeliveryBook
 from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
+from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.limits import LimitBook
 from overstap.store.lines import Lines
@@ -65,10 +66,11 @@ from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
 from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
+from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.store.webhooks import WebhookBook
-from overstap.workflow.files import Library, load_library
+from overstap.workflow.files import load_library
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +102,7 @@ class App:
         self.pauses = PauseBook(database)
         self.lines = Lines(database)
         self.notices = Notices(database)
+        self.feed = Feed(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -109,12 +112,7 @@ class App:
             if make_provider
             else Embedded(books, self.catalog, settings.embedded, self.clock, guard=guard)
         )
-        limits = Limits(
-            wizard_users=settings.rules.wizard_users,
-            legacy_users=settings.rules.legacy_users,
-            credit_threshold_cents=settings.rules.credit_threshold_cents,
-            credit_window=_credit_window(self.library),
-        )
+        limits = limits_of_rules(self.library, settings)
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
         self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
         self.questions = Questions(
@@ -150,8 +148,9 @@ class App:
         )
         self.steps = registry(self.provider, self.catalog, options)
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
-        self.feed = Feed(database)
         self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
+        self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
+        self.kept_answers = KeptAnswers(database, SystemClock())
         self.looking = Looking(
             self.runs,
             History(database),
@@ -214,22 +213,15 @@ class App:
         """
         return TellingThread(self.teller, self.settings.worker.tick)
 
-    def deliveries(self, shape: Shape) -> Deliveries:
-        """What is delivered to webhooks.
-
-        Args:
-            shape: how a journal entry looks in a message.
-        """
-        book = DeliveryBook(self.database, self.feed)
-        return Deliveries(book, self.feed, self.settings.webhooks, shape, SystemClock(), self.clock)
-
     def delivering(self, shape: Shape) -> DeliveringThread:
         """Webhooks are delivered to for as long as its block lasts, beside whatever runs in it.
 
         Args:
             shape: how a journal entry looks in a message.
         """
-        return DeliveringThread(self.deliveries(shape), self.settings.worker.tick)
+        given, book = self.settings.webhooks, DeliveryBook(self.database, self.feed)
+        deliveries = Deliveries(book, self.feed, given, shape, SystemClock(), self.clock)
+        return DeliveringThread(deliveries, self.settings.worker.tick)
 
     @property
     def rehearsals(self) -> Rehearsals:
@@ -296,21 +288,3 @@ def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualCloc
         clock = VirtualClock(now)
         with App(copied, database, clock=clock) as app:
             yield app, clock
-
-
-def _credit_window(library: Library) -> timedelta:
-    """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    newest = library.latest(WORKFLOWS[Route.WIZARD])
-    check = newest.states.get(CREDIT_CHECK)
-    if check is None or check.deadline is None:
-        raise BadInput(
-            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
-            "by it how long a credit check may last: keep that name."
-        )
-    return check.deadline.after
-
-
-def make_guard(library: Library, settings: Settings) -> Guard:
-    """What refuses from outside what a run locks, as its workflow file and the settings say."""
-    whole = settings.rules.portal_lock == "portal"
-    return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))
