@@ -6,6 +6,7 @@ OverstapError                 what was wrong, in one sentence; `exit_code` of th
 ├── BadInput              2   what was given cannot be read: file, place, what was expected
 ├── NotFound              3   nothing here has that id
 ├── Conflict              4   it clashes with what is there already
+│   ├── Changed               it is not any more as whoever asks has seen it
 │   └── TenantLocked          a run has the tenant to itself: which lock, which run, until when
 ├── DatabaseUnavailable       the database is away, or busy for too long: try again
 └── ProviderError             an outside system did not do what it was asked
@@ -52,6 +53,10 @@ class Conflict(OverstapError):
     """The request clashes with something that exists already."""
 
     exit_code = 4
+
+
+class Changed(Conflict):
+    """What is asked for was decided by how things were, and they have changed since."""
 
 
 class TenantLocked(Conflict):

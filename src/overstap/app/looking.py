@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -130,6 +131,14 @@ class Looking:
             effect_counts=counts,
             signals=_in_order([*_settled(entries), *(one for one in waiting if one.signal.at <= moment)]),
         )
+
+    def entries(self, run_id: str, after: int = 0) -> Iterator[JournalEntry]:
+        """A run's journal from the entry behind `after` on, read in pages.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        return self._history.entries(run_id, after, self._runs.get(run_id).run.seq)
 
     def compare(self, run_id: str, first: int | None = None, last: int | None = None) -> Compared:
         """What is different between two entries of a run's journal.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from overstap.clock import Clock
 from overstap.domain.reading import one_line
-from overstap.errors import BadInput, Conflict
+from overstap.errors import BadInput, Changed, Conflict
 from overstap.store.acts import Acts
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import StoredRun
@@ -30,6 +30,9 @@ class Operators:
     An act takes a run out of its worker's hands: what that worker was doing is dropped at its commit, and an effect it
     had begun is looked up before it is repeated.
 
+    Each act on a run takes `if_seq`, the length of the journal that it was decided by; None acts whatever has happened.
+    It raises `Changed` when the journal has grown since.
+
     Args:
         steps: the registered steps by name.
     """
@@ -41,34 +44,36 @@ class Operators:
         self._steps = steps
         self._clock = clock
 
-    def hold(self, run_id: str, *, reason: str, actor: str) -> StoredRun:
+    def hold(self, run_id: str, *, reason: str, actor: str, if_seq: int | None = None) -> StoredRun:
         """Keep a run from doing steps until it is released; its deadline and signals still count.
 
         Raises:
             NotFound: when there is no such run.
             Conflict: when it has ended, or is held already.
         """
-        return self._act(run_id, reason, actor, acts.hold)
+        return self._act(run_id, reason, actor, acts.hold, if_seq)
 
-    def release(self, run_id: str, *, reason: str, actor: str) -> StoredRun:
+    def release(self, run_id: str, *, reason: str, actor: str, if_seq: int | None = None) -> StoredRun:
         """Let a held run go on.
 
         Raises:
             NotFound: when there is no such run.
             Conflict: when nobody holds it.
         """
-        return self._act(run_id, reason, actor, acts.release)
+        return self._act(run_id, reason, actor, acts.release, if_seq)
 
-    def retry(self, run_id: str, *, reason: str, actor: str) -> StoredRun:
+    def retry(self, run_id: str, *, reason: str, actor: str, if_seq: int | None = None) -> StoredRun:
         """Have a run try its step at once, as if it had not failed before.
 
         Raises:
             NotFound: when there is no such run.
             Conflict: when it has ended, is held, worked on or due already, or has no step to try.
         """
-        return self._act(run_id, reason, actor, acts.retry, idle=True)
+        return self._act(run_id, reason, actor, acts.retry, if_seq, idle=True)
 
-    def extend(self, run_id: str, deadline: timedelta | datetime, *, reason: str, actor: str) -> StoredRun:
+    def extend(
+        self, run_id: str, deadline: timedelta | datetime, *, reason: str, actor: str, if_seq: int | None = None
+    ) -> StoredRun:
         """Move the deadline of a run's state.
 
         Args:
@@ -82,18 +87,18 @@ class Operators:
         def decide(definition: Definition, run: Run, why: str, who: str, now: datetime) -> Decision:
             return acts.extend(definition, run, deadline, why, who, now)
 
-        return self._act(run_id, reason, actor, decide)
+        return self._act(run_id, reason, actor, decide, if_seq)
 
-    def fail(self, run_id: str, *, reason: str, actor: str) -> StoredRun:
+    def fail(self, run_id: str, *, reason: str, actor: str, if_seq: int | None = None) -> StoredRun:
         """Send a run on its workflow's own way to failure: what was done is compensated first.
 
         Raises:
             NotFound: when there is no such run.
             Conflict: when it has ended, or its state has no such way.
         """
-        return self._act(run_id, reason, actor, acts.fail)
+        return self._act(run_id, reason, actor, acts.fail, if_seq)
 
-    def take_over(self, run_id: str, *, reason: str, actor: str) -> StoredRun:
+    def take_over(self, run_id: str, *, reason: str, actor: str, if_seq: int | None = None) -> StoredRun:
         """Force a run out of its worker's hands: the worker's token is dead, another worker goes on at once.
 
         Raises:
@@ -103,6 +108,7 @@ class Operators:
         why = one_line(reason, "The reason")
 
         def decide(stored: StoredRun) -> Decision:
+            _ensure_unchanged(stored, if_seq)
             if stored.claimed_by is None:
                 raise Conflict(f"Cannot take over run {run_id}: no worker holds it.")
             return acts.take_over(stored.run, stored.claimed_by, why, actor, self._clock.now())
@@ -171,10 +177,13 @@ class Operators:
             *(["takeover"] if stored.claimed_by is not None else []),
         ]
 
-    def _act(self, run_id: str, reason: str, actor: str, decide: Decide, *, idle: bool = False) -> StoredRun:
+    def _act(
+        self, run_id: str, reason: str, actor: str, decide: Decide, if_seq: int | None, *, idle: bool = False
+    ) -> StoredRun:
         why = one_line(reason, "The reason")
 
         def change(stored: StoredRun) -> Decision:
+            _ensure_unchanged(stored, if_seq)
             now, run = self._clock.now(), stored.run
             if idle and stored.claimed_by is not None and stored.claim_until is not None and stored.claim_until > now:
                 until = f"until {stored.claim_until:%H:%M:%S} UTC at most"
@@ -199,3 +208,10 @@ class Operators:
             raise BadInput(f"Everything is everything: leave {name!r} out.")
         what = f"no {scope} {name!r}" if name else f"a {scope} to name"
         raise BadInput(f"There is {what}; there is {', '.join(sorted(known))}.")
+
+
+def _ensure_unchanged(stored: StoredRun, if_seq: int | None) -> None:
+    if if_seq is not None and stored.run.seq != if_seq:
+        raise Changed(
+            f"Run {stored.run.id} has gone on: its journal has {stored.run.seq} entries, not {if_seq}. Look again."
+        )

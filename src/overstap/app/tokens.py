@@ -150,6 +150,10 @@ class Tokens:
             )
         return now
 
+    def now(self) -> datetime:
+        """The present moment of the machine's time, by which tokens live."""
+        return self._clock.now()
+
     def anybody(self) -> bool:
         """Whether any token is valid."""
         return self._book.any_valid(self._clock.now())

@@ -29,6 +29,7 @@ from overstap.app.replaying import Replays
 from overstap.app.service import WORKFLOWS, Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
+from overstap.app.tokens import Tokens
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.worker import Worker
@@ -51,6 +52,7 @@ from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
+from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
 from overstap.store.limits import LimitBook
 from overstap.store.lines import Lines
@@ -61,6 +63,7 @@ from overstap.store.replays import PlanBook
 from overstap.store.runs import Runs
 from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
+from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
 from overstap.workflow.files import Library, load_library
@@ -145,6 +148,8 @@ class App:
         )
         self.steps = registry(self.provider, self.catalog, options)
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
+        self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
+        self.kept_answers = KeptAnswers(database, SystemClock())
         self.looking = Looking(
             self.runs,
             History(database),

@@ -20,6 +20,7 @@ from overstap.domain.tenant import Licences, Tenant
 from overstap.language import language
 from overstap.store.fleet import Standing, WorkerRecord
 from overstap.store.runs import StoredRun
+from overstap.store.tokens import StoredToken
 from overstap.workflow.definition import Definition, StateSpec
 from overstap.workflow.pauses import Pause
 
@@ -179,6 +180,23 @@ def _state(spec: StateSpec, moves: Mapping[str, str]) -> Json:
 def report(given: VerifyReport) -> Json:
     """What `verify` checked and found."""
     return {"ok": given.ok, "checks": [asdict(check) for check in given.checks]}
+
+
+def token(given: StoredToken, now: datetime) -> Json:
+    """A token without its secret."""
+    return {
+        "id": given.id,
+        "name": given.name,
+        "roles": given.roles,
+        "tenant_id": given.tenant_id,
+        "upn": given.upn,
+        "valid": given.valid(now),
+        "created_at": moment(given.created_at),
+        "created_by": given.created_by,
+        "expires_at": moment(given.expires_at),
+        "last_used_at": moment(given.last_used_at),
+        "revoked_at": moment(given.revoked_at),
+    }
 
 
 def database(status: DatabaseStatus) -> Json:

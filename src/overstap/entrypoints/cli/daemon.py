@@ -6,18 +6,19 @@ import logging
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from datetime import timedelta
 from types import FrameType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Protocol, Self
 
 import typer
 
-from overstap.app.worker import Worker
 from overstap.bootstrap import App
 from overstap.clock import format_duration
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
 from overstap.entrypoints.cli.processes import INTERRUPTED, Supervisor
+from overstap.entrypoints.cli.serving import HostOption, PortOption, listen_at, served
 
 UntilIdleFlag = Annotated[
     bool, typer.Option("--until-idle", help="End when nothing is due and nothing is held; parked runs may be left.")
@@ -31,6 +32,13 @@ BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs 
 ProcessesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes under this one.")]
 
 
+class Stoppable(Protocol):
+    """What runs until it is told to stop."""
+
+    def stop(self) -> None:
+        """Stop in order; from any thread, or a signal."""
+
+
 class StopSwitch:
     """Turns SIGTERM and SIGINT into an orderly stop, and a second one into an end at once.
 
@@ -40,7 +48,7 @@ class StopSwitch:
 
     def __init__(self) -> None:
         self._asked = False
-        self._worker: Worker | None = None
+        self._guarded: Stoppable | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -51,17 +59,17 @@ class StopSwitch:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def guard(self, worker: Worker) -> None:
-        """Stop this worker when asked."""
-        self._worker = worker
+    def guard(self, guarded: Stoppable) -> None:
+        """Stop this worker, or this server, when asked."""
+        self._guarded = guarded
         if self._asked:
-            worker.stop()
+            guarded.stop()
 
     def ask(self) -> None:
-        """Have the worker stop in order; from any thread, and however often."""
+        """Have it stop in order; from any thread, and however often."""
         self._asked = True
-        if self._worker is not None:
-            self._worker.stop()
+        if self._guarded is not None:
+            self._guarded.stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked:
@@ -103,10 +111,18 @@ def up(
     grace: GraceOption = None,
     threads: ThreadsOption = None,
     batch: BatchOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    api: Annotated[bool, typer.Option("--api/--no-api", help="Whether the HTTP API is there too.")] = True,
 ) -> None:
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
     _set(face, grace=grace, threads=threads, batch=batch)
-    with StopSwitch() as switch, face.app(upgrade=True, speed=speed, create=True) as app:
+    listen_at(face, host, port)
+    with (
+        StopSwitch() as switch,
+        face.app(upgrade=True, speed=speed, create=True) as app,
+        served(face, app) if api and not until_idle else nullcontext(),
+    ):
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
         pace = app.clock.speed
@@ -115,6 +131,14 @@ def up(
             face.tell(f"Rehearsal: time runs {pace:g} times as fast; an hour passes in {hour}.")
         sys.stdout.flush()
         work(app, switch, until_idle=until_idle)
+
+
+def serve(face: Face, host: HostOption = None, port: PortOption = None) -> None:
+    """The HTTP API alone, until SIGTERM; workers run elsewhere over the same database."""
+    listen_at(face, host, port)
+    with StopSwitch() as switch, face.app() as app, served(face, app) as server:
+        switch.guard(server)
+        server.ended.wait()
 
 
 def _set(face: Face, **given: object) -> None:
@@ -139,3 +163,4 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     command(app, "worker")(worker)
     command(app, "up")(up)
+    command(app, "serve")(serve)

@@ -34,6 +34,7 @@ from overstap.entrypoints.cli import (
     subscriptions,
     tasks,
     tenants,
+    tokens,
     workflow,
 )
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
@@ -90,6 +91,7 @@ portal.add_to(app)
 catalog.add_to(app)
 workflow.add_to(app)
 audit.add_to(app)
+tokens.add_to(app)
 daemon.add_to(app)
 database.add_to(app)
 replay.add_to(app)

@@ -1,0 +1,77 @@
+"""What surrounds every request, whatever its route: its id, the time it has, and headers that keep browsers safe."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from ulid import ULID
+
+from overstap.entrypoints.api.errors import BadRequest
+
+log = structlog.get_logger(__name__)
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
+_SAFE = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Surroundings:
+    """Gives each request an id, which its logs and its answer carry.
+
+    Args:
+        body_time: within which each part of a body has to come.
+    """
+
+    def __init__(self, app: ASGIApp, body_time: timedelta) -> None:
+        self._app = app
+        self._body_seconds = body_time.total_seconds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else str(ULID())
+        scope["request_id"] = request_id
+        status, began, complete = 0, time.perf_counter(), False
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            if complete:  # from here on it is only told when the client goes
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._body_seconds)
+            except TimeoutError:
+                text = f"The body did not come within {self._body_seconds:g} s."
+                raise BadRequest(408, "body_too_slow", text, {"Connection": "close"}) from None
+            complete = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in _SAFE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive_in_time, send_safely)
+            took: dict[str, Any] = {"ms": round((time.perf_counter() - began) * 1000, 1)}
+            log.debug("request", method=scope["method"], path=scope["path"], status=status, **took)

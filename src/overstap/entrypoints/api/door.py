@@ -1,0 +1,147 @@
+"""Who is let in: recognised, allowed, within their rate and their tenant."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from typing import Protocol
+
+from babel.core import negotiate_locale
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
+from overstap.bootstrap import App
+from overstap.entrypoints.api.access import Access
+from overstap.entrypoints.api.call import Call
+from overstap.entrypoints.api.errors import BadRequest, TooMany
+from overstap.errors import NotFound
+from overstap.language import LOCALES
+
+_ETAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]*)?"')
+_FAILURES = RateLimitItemPerMinute(60)
+"""Tokens that are none, from one address: guessing one takes longer than the sun lasts, but need not be fast either."""
+NOBODY = Principal("nobody", frozenset(), "nobody")
+
+
+class Sessions(Protocol):
+    """Knows people by their browser's session."""
+
+    def recognise(self, request: Request) -> Principal | None:
+        """Who is signed in.
+
+        Raises:
+            NotAllowed: when the request changes something and does not come from our own pages.
+        """
+
+
+class Gatekeeper:
+    """Lets requests in.
+
+    Args:
+        sessions: None where only tokens let anybody in.
+    """
+
+    def __init__(self, app: App, sessions: Sessions | None = None) -> None:
+        self.app = app
+        self._sessions = sessions
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        requests = app.settings.api.requests
+        self._rate = RateLimitItemPerMinute(requests) if requests else None
+
+    def admit(self, request: Request, access: Access) -> Call:
+        """The call that a request is.
+
+        Raises:
+            NotAuthenticated: when nobody knows who asks.
+            NotAllowed: when they have no role that may.
+            NotFound: when what the path names belongs to a tenant that does not exist for them.
+            TooMany: when they ask too often.
+            BadRequest: when `If-Match` is no ETag of a run.
+        """
+        principal = self._recognise(request) if access.roles else NOBODY
+        if access.roles and not any(principal.has(role) for role in access.roles):
+            raise NotAllowed(f"This takes the role {' or '.join(sorted(access.roles))}.")
+        if access.roles:
+            self._count(self._rate, principal.by, "requests a minute ([api] requests)")
+        self._ensure_own(request, principal)
+        return Call(
+            app=self.app,
+            principal=principal,
+            locale=_locale(request.headers.get("accept-language")),
+            key=_kept_as(principal, request.headers.get("idempotency-key")),
+            if_seq=_seq(request.headers.get("if-match")),
+        )
+
+    def _recognise(self, request: Request) -> Principal:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            address = request.client.host if request.client else "unknown"
+            if not self._limiter.test(_FAILURES, "failures", address):
+                raise TooMany("Too many tokens that are none came from this address.", 60)
+            try:
+                return self.app.tokens.recognise(token.strip())
+            except NotAuthenticated:
+                self._limiter.hit(_FAILURES, "failures", address)
+                raise
+        found = self._sessions.recognise(request) if self._sessions else None
+        if found is None:
+            raise NotAuthenticated(
+                "Say who you are: send `Authorization: Bearer TOKEN`; `overstap tokens create` makes one."
+            )
+        return found
+
+    def _count(self, rate: RateLimitItemPerMinute | None, who: str, what: str) -> None:
+        if rate is None or self._limiter.hit(rate, who):
+            return
+        until = self._limiter.get_window_stats(rate, who).reset_time
+        seconds = max(1, math.ceil(until - time.time()))
+        raise TooMany(f"These are more than {rate.amount} {what}; go on in {seconds} s.", seconds)
+
+    def _ensure_own(self, request: Request, principal: Principal) -> None:
+        if principal.tenant_id is None:
+            return
+        named = request.path_params
+        tenant_id = named.get("tenant_id")
+        if tenant_id is not None and not principal.sees(str(tenant_id).strip().lower()):
+            # The same words as for one that there is not.
+            raise NotFound(f"There is no tenant {tenant_id!r}; `overstap tenants list` shows those that there are.")
+        run_id = named.get("run_id") or str(named.get("task_id", "")).rpartition("-")[0]
+        if run_id:
+            wanted = str(run_id).strip().upper()
+            if not principal.sees(self.app.service.run(wanted).run.tenant_id):
+                raise NotFound(f"There is no run {wanted!r}; `overstap runs list` shows those there are.")
+
+
+def _kept_as(principal: Principal, key: str | None) -> str | None:
+    """The key apart from everybody else's, for commands that keep it themselves."""
+    if key is None:
+        return None
+    return f"{principal.actor if principal.tenant_id is None else principal.tenant_id}/{key}"
+
+
+def _locale(accepted: str | None) -> str | None:
+    """The best of our languages by `Accept-Language` (RFC 9110 §12.5.4); None where none of them is asked for."""
+    wanted: list[tuple[float, str]] = []
+    for part in (accepted or "").split(",")[:20]:
+        name, _, weight = part.strip().partition(";")
+        number = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight) if weight else None
+        quality = float(number[1]) if number else 1.0
+        if name and quality > 0:
+            wanted.append((-quality, name.strip().replace("-", "_")))
+    try:
+        return negotiate_locale([name for _, name in sorted(wanted, key=lambda one: one[0])], LOCALES)
+    except ValueError:
+        return None
+
+
+def _seq(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    parts = _ETAG.fullmatch(if_match.strip())
+    if parts is None:
+        raise BadRequest(400, "bad_if_match", f"{if_match!r} is no ETag of a run; send one that GET /runs/ID gave.")
+    return int(parts[1])

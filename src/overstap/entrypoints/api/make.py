@@ -1,0 +1,92 @@
+"""The API as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from overstap import __version__
+from overstap.bootstrap import App
+from overstap.entrypoints.api.asgi import Surroundings
+from overstap.entrypoints.api.door import Gatekeeper, Sessions
+from overstap.entrypoints.api.problems import Problem, of_error
+from overstap.entrypoints.api.routes import ROUTERS
+from overstap.errors import OverstapError
+
+PREFIX = "/api/v1"
+_ABOUT = """Carries tenants from one cloud-office subscription plan to another, durably.
+
+Every request but those for signing in sends `Authorization: Bearer TOKEN`. Every POST takes an `Idempotency-Key`: the
+same key and body get the same answer again. What fails is told as problem details (RFC 9457), in the language of
+`Accept-Language` (`nl` or `en`) where people read it.
+"""
+
+
+def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
+    """The API over an application, which the caller closes.
+
+    Args:
+        sessions: knows people by their browser's session.
+    """
+    api = FastAPI(
+        title="Overstap",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+        lifespan=_lifespan,
+        max_body_size=app.settings.api.body_limit,
+        redirect_slashes=False,
+    )
+    api.state.gate = Gatekeeper(app, sessions)
+    api.state.app = app
+    under = APIRouter(prefix=PREFIX)
+    for router in ROUTERS:
+        under.include_router(router)
+    api.include_router(under)
+    for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
+        api.add_exception_handler(kind, _told)
+    api.add_middleware(Surroundings, body_time=app.settings.api.body_time)
+    api.openapi = lambda: document(api)  # type: ignore[method-assign]
+    return api
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    # As many at once as there are connections to the database; others wait for their turn, not for a connection.
+    threads = api.state.app.settings.worker.threads + 4
+    anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+    yield
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    return of_error(request, error)
+
+
+def document(api: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of the API, made once."""
+    if api.openapi_schema is None:
+        made = get_openapi(
+            title=api.title,
+            version=api.version,
+            description=api.description,
+            routes=api.routes,
+            separate_input_output_schemas=False,
+        )
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        schemas[Problem.__name__] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"token": []}]
+        api.openapi_schema = made
+    return api.openapi_schema

@@ -1,0 +1,112 @@
+"""What a tenant's admins do beside a plan change: licences, buying, cancelling, opening the portal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from overstap.app.portal import By
+from overstap.domain.locks import PortalPage
+from overstap.domain.tenant import BillingFrequency, PaymentMethod
+from overstap.entrypoints import shapes
+from overstap.entrypoints.api.call import Call, Called
+from overstap.entrypoints.api.routes.params import Body, Reason, SubscriptionId, TenantId, Text
+from overstap.entrypoints.api.routing import Router
+from overstap.entrypoints.shapes import Json
+from overstap.errors import BadInput
+
+router = Router(tags=["portal"])
+
+Acting = Annotated[str | None, Field(min_length=1, max_length=200)]
+
+
+class Users(Body):
+    """Who gets or loses a licence, by id or UPN: all of them or none."""
+
+    users: Annotated[list[Text], Field(min_length=1, max_length=1000)]
+    reason: Reason
+    acting_upn: Acting = None
+
+
+class Purchase(Body):
+    """A plan bought beside what there is."""
+
+    plan: Text
+    seats: Annotated[int, Field(ge=1, le=1_000_000)]
+    payment_method: PaymentMethod = PaymentMethod.CARD
+    billing_frequency: BillingFrequency = BillingFrequency.MONTHLY
+    reason: Reason
+    acting_upn: Acting = None
+
+
+class Cancellation(Body):
+    """The end of a subscription."""
+
+    reason: Reason
+    acting_upn: Acting = None
+
+
+class Visit(Body):
+    """Who opens which page of the portal."""
+
+    upn: Acting = None
+    page: PortalPage = PortalPage.HOME
+
+
+def _by(call: Call, reason: str, acting_upn: str | None) -> By:
+    upn = call.acting(acting_upn)
+    return By(call.actor if upn is None else f"admin:{upn}", reason, upn, call.key)
+
+
+@router.get("/tenants/{tenant_id}/licences")
+def list_licences(call: Called, tenant_id: TenantId) -> Json:
+    """Who holds the licences of each subscription."""
+    return {"items": [shapes.licences(one) for one in call.app.portal.licences(call.tenant(tenant_id).id)]}
+
+
+@router.post("/tenants/{tenant_id}/subscriptions/{subscription_id}/licences/assign")
+def assign_licences(call: Called, tenant_id: TenantId, subscription_id: SubscriptionId, body: Users) -> Json:
+    """Give users a licence, all of them or none; who has one keeps it."""
+    by = _by(call, body.reason, body.acting_upn)
+    wanted = subscription_id.strip().lower()
+    return dict(call.app.portal.assign(call.tenant(tenant_id).id, wanted, body.users, by))
+
+
+@router.post("/tenants/{tenant_id}/subscriptions/{subscription_id}/licences/unassign")
+def unassign_licences(call: Called, tenant_id: TenantId, subscription_id: SubscriptionId, body: Users) -> Json:
+    """Take the licence of users, of all of them or of none."""
+    by = _by(call, body.reason, body.acting_upn)
+    wanted = subscription_id.strip().lower()
+    return dict(call.app.portal.unassign(call.tenant(tenant_id).id, wanted, body.users, by))
+
+
+@router.post("/tenants/{tenant_id}/subscriptions", status_code=201)
+def buy_subscription(call: Called, tenant_id: TenantId, body: Purchase) -> Json:
+    """Buy a plan beside what there is."""
+    bought = call.app.portal.buy(
+        call.tenant(tenant_id).id,
+        body.plan.strip().lower(),
+        _by(call, body.reason, body.acting_upn),
+        seats=body.seats,
+        payment_method=body.payment_method,
+        billing_frequency=body.billing_frequency,
+    )
+    return dict(bought)
+
+
+@router.post("/tenants/{tenant_id}/subscriptions/{subscription_id}/cancel")
+def cancel_subscription(call: Called, tenant_id: TenantId, subscription_id: SubscriptionId, body: Cancellation) -> Json:
+    """End a subscription that nobody holds a licence of, and its billing."""
+    by = _by(call, body.reason, body.acting_upn)
+    return dict(call.app.portal.cancel(call.tenant(tenant_id).id, subscription_id.strip().lower(), by))
+
+
+@router.post("/tenants/{tenant_id}/portal")
+def open_portal(call: Called, tenant_id: TenantId, body: Visit) -> Json:
+    """Where an admin lands who opens a page; a page that a run closes is a conflict that names the run."""
+    upn = call.acting(body.upn)
+    if upn is None:
+        raise BadInput("upn: say which of the tenant's admins opens the page.")
+    active = call.app.portal.open(call.tenant(tenant_id).id, upn, body.page)
+    return {"page": str(body.page), "run_id": None if active is None else active.run_id}

@@ -1,0 +1,69 @@
+"""Tokens, and who one is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import Field
+
+from overstap.app.principals import Role
+from overstap.entrypoints import shapes
+from overstap.entrypoints.api.call import Called
+from overstap.entrypoints.api.routes.params import Body, Duration, Reason, Reasoned, Text
+from overstap.entrypoints.api.routing import Router
+from overstap.entrypoints.shapes import Json
+
+router = Router(tags=["tokens"])
+
+
+class NewToken(Body):
+    """A token to be made."""
+
+    name: Text
+    roles: Annotated[list[Role], Field(min_length=1, max_length=len(Role))]
+    tenant_id: Annotated[Text | None, Field(description="The only tenant it opens, for tenant_admin.")] = None
+    upn: Annotated[Text | None, Field(description="In the name of which of its admins it acts.")] = None
+    valid_for: Annotated[Duration | None, Field(description="Such as 90d; for ever if left out.")] = None
+    reason: Reason
+
+
+@router.get("/me")
+def show_me(call: Called) -> Json:
+    """Who the token or session is, and what it may do."""
+    principal = call.principal
+    return {
+        "name": principal.name,
+        "actor": principal.actor,
+        "roles": sorted(principal.roles),
+        "tenant_id": principal.tenant_id,
+        "upn": principal.upn,
+    }
+
+
+@router.get("/tokens")
+def list_tokens(call: Called) -> Json:
+    """All tokens, the newest first, without their secrets."""
+    return {"items": [shapes.token(one, call.app.tokens.now()) for one in call.app.tokens.all()]}
+
+
+@router.post("/tokens", status_code=201)
+def create_token(call: Called, body: NewToken) -> Json:
+    """Make a token; its text is shown this once."""
+    made, text = call.app.tokens.create(
+        body.name,
+        set(body.roles),
+        actor=call.actor,
+        reason=body.reason,
+        tenant_id=body.tenant_id,
+        upn=body.upn,
+        valid_for=body.valid_for,
+    )
+    return {**shapes.token(made, call.app.tokens.now()), "token": text}
+
+
+@router.post("/tokens/{token_id}/revoke")
+def revoke_token(call: Called, token_id: Annotated[str, Path(min_length=1, max_length=200)], body: Reasoned) -> Json:
+    """Let a token open nothing any more, from this moment on."""
+    revoked = call.app.tokens.revoke(token_id, actor=call.actor, reason=body.reason)
+    return shapes.token(revoked, call.app.tokens.now())
