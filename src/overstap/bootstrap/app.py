@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,6 +20,7 @@ from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
 from overstap.app.limiting import Gate, limits_of
+from overstap.app.live import Live
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
@@ -235,14 +236,14 @@ class App:
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
-        lost = partial(log.warning, "listener_lost")
-        return Worker(
-            self.engine,
-            self.fleet,
-            settings or self.settings.worker,
-            lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
-            self.gate,
-        )
+        return Worker(self.engine, self.fleet, settings or self.settings.worker, self._listen, self.gate)
+
+    def live(self) -> Live:
+        """What follows the journals of this database as they grow."""
+        return Live(self.feed, self._listen)
+
+    def _listen(self, wake: Callable[[], None]) -> Listener:
+        return Listener(self.database, wake, lambda error: log.warning("listener_lost", error=error))
 
     @property
     def late_after(self) -> timedelta:

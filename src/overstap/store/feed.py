@@ -120,6 +120,13 @@ class Feed:
         with self._database.read() as connection:
             return self._end(connection)
 
+    def latest(self) -> Position:
+        """A place that everything committed by now is before; on PostgreSQL it may not be readable up to there yet."""
+        with self._database.read() as connection:
+            if self._ordered:
+                return self._end(connection)
+            return Position(connection.execute(select(_BEYOND)).scalar_one(), 0, 0)
+
     def first(self) -> Position:
         """The oldest place that can be gone on from: what was behind it is there still."""
         with self._database.read() as connection:

@@ -71,6 +71,8 @@ ACCESS: dict[str, Access] = {
     "explain_run": _for(_VIEWER, _ADMIN),
     "show_history": _for(_VIEWER, _ADMIN),
     "compare_run": _for(_VIEWER, _ADMIN),
+    "stream_run": _for(_VIEWER, _ADMIN),
+    "stream_events": _for(_VIEWER, _ADMIN),
     "send_signal": _for(_OPERATOR),
     "hold_run": _for(_OPERATOR),
     "release_run": _for(_OPERATOR),
