@@ -6,7 +6,6 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 import orjson
 from ulid import ULID
@@ -16,7 +15,7 @@ from overstap.app.targets import Resolve, ensure_allowed, port_of, read_target, 
 from overstap.clock import Clock
 from overstap.domain.ports import Provider
 from overstap.domain.reading import one_line
-from overstap.errors import BadInput
+from overstap.errors import BadInput, Conflict
 from overstap.settings import WebhookSettings
 from overstap.store.webhooks import DeliveryStatus, StoredDelivery, StoredWebhook, WebhookBook
 from overstap.workflow.run import Kind
@@ -172,15 +171,23 @@ class Webhooks:
 
         Raises:
             NotFound: when there is no such webhook.
+            Conflict: when it has ended.
         """
-        webhook = self.get(webhook_id, tenant_id)
+        return asyncio.run(self.ping(self.get(webhook_id, tenant_id)))
+
+    async def ping(self, webhook: StoredWebhook) -> Answer:
+        """The same, for whoever has an event loop.
+
+        Raises:
+            Conflict: when the webhook has ended.
+        """
+        if webhook.ended_at is not None:
+            raise Conflict(f"Webhook {webhook.id} has ended: nothing is sent to it. Make a new one.")
         now = self._clock.now()
         told = {"type": "ping", "timestamp": now.isoformat(), "data": {"webhook_id": webhook.id}}
-        return asyncio.run(self._ping(webhook, orjson.dumps(told), now))
-
-    async def _ping(self, webhook: StoredWebhook, body: bytes, now: datetime) -> Answer:
+        message_id = f"ping-{ULID.from_datetime(now)}"
         async with Poster(self._settings.timeout, private=self._settings.private) as poster:
-            return await poster.post(webhook.url, webhook.secret, f"ping-{ULID.from_datetime(now)}", body, now)
+            return await poster.post(webhook.url, webhook.secret, message_id, orjson.dumps(told), now)
 
 
 def _known(text: str) -> str:

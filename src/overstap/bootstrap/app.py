@@ -16,6 +16,7 @@ import structlog
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
+from overstap.app.credit_decisions import CreditDecisions
 from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
@@ -115,6 +116,7 @@ class App:
         )
         limits = limits_of_rules(self.library, settings)
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.credit_decisions = CreditDecisions(settings.api.credit_secret, self.service)
         self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
         self.questions = Questions(
             self.runs,

@@ -112,6 +112,15 @@ ACCESS: dict[str, Access] = {
     "verify_audit": _for(_PLATFORM),
     "make_checkpoint": _for(_PLATFORM),
     "export_audit": _for(_PLATFORM),
+    # webhooks
+    "list_webhooks": _for(_PLATFORM, _ADMIN),
+    "create_webhook": _for(_PLATFORM, _ADMIN),
+    "show_webhook": _for(_PLATFORM, _ADMIN),
+    "end_webhook": _for(_PLATFORM, _ADMIN),
+    "list_deliveries": _for(_PLATFORM, _ADMIN),
+    "replay_deliveries": _for(_PLATFORM, _ADMIN),
+    "test_webhook": _for(_PLATFORM, _ADMIN),
+    "take_credit_decision": ANYBODY,
     # who may come in
     "list_tokens": _for(_PLATFORM),
     "create_token": _for(_PLATFORM),

@@ -12,6 +12,7 @@ from overstap.entrypoints.api.routes import (
     tasks,
     tenants,
     tokens,
+    webhooks,
     workflows,
 )
 
@@ -27,5 +28,6 @@ ROUTERS = (
     fleet.router,
     workflows.router,
     audit.router,
+    webhooks.router,
     tokens.router,
 )
