@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,23 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
     made.kill()
 
 
+@contextmanager
+def serving(office: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A real `overstap serve` over the same database."""
+    where = ["--port", "0", "--database", office.url, "--config", str(office.config)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "overstap", "serve", *where], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert server.stdout is not None
+        with server.stdout as told:
+            assert told.readline().startswith(b"API: ")
+            yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 60
     while not condition():
@@ -68,14 +88,19 @@ def test_a_receiver_that_fails_hangs_and_restarts_gets_every_entry_signed_and_in
         return [one.answer or "" for one in found]
 
     with ExitStack() as servers:
-        for _ in range(2):
-            servers.enter_context(opened.app.delivering(run_shapes.entry))
+        servers.enter_context(opened.app.delivering(run_shapes.entry))
+        # One real server is enough: it takes a while to start, and what it asks the database is the same.
+        server = servers.enter_context(serving(opened) if opened.url.startswith("sqlite") else nullcontext())
         receiver.answer("503")
         runs = opened.submit(RUNS)
         worker = opened.start_worker("--until-idle")
         wait_until(lambda: count("503") >= 2 * RUNS, "it has failed")
         receiver.answer("200")
         wait_until(lambda: count("200") >= RUNS, "it has taken some")
+        if server is not None:
+            server.send_signal(signal.SIGTERM)
+            assert 0 == server.wait(30)
+        servers.enter_context(opened.app.delivering(run_shapes.entry))
         receiver.answer("late")
         wait_until(lambda: count("late") >= RUNS, "it hangs")
         receiver.kill()

@@ -37,7 +37,8 @@ AT_ONCE = 256
 """Deliveries that one process makes at a time."""
 _READ_AT_ONCE = 500
 """Entries of the feed that are read in one go."""
-_CLAIM_MARGIN = timedelta(seconds=20)
+_CLAIM_MARGIN = timedelta(seconds=10)
+"""How much longer than a delivery its claim lasts; what a server had under way that died waits for so long."""
 _PRUNED_EVERY = timedelta(minutes=5)
 _LAST_SECONDS = 5.0
 """How long the end of a process may wait for what is under way."""

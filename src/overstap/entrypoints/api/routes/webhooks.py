@@ -63,7 +63,7 @@ class WebhookWish(Reasoned):
 
     url: Annotated[str, Field(min_length=1, max_length=LONGEST_URL, description="https://… or http://…")]
     tenant_id: Annotated[Text | None, Field(description="Of whose runs alone it tells; of all if left out.")] = None
-    kinds: Annotated[tuple[Kind, ...], Field(max_length=len(Kind), description="Of entries; none for all of them.")] = ()
+    kinds: Annotated[tuple[Kind, ...], Field(max_length=len(Kind), description="Of entries; none for all.")] = ()
 
 
 class ReplayWish(Reasoned):
