@@ -185,6 +185,16 @@ def test_a_tenants_admin_makes_sees_and_ends_its_own_webhooks_and_no_others(open
     assert [] == api.ask("GET", "/webhooks", api.admin).json()["items"]
 
 
+def test_the_secret_is_kept_under_no_idempotency_key(open_api: Callable[..., Api]) -> None:
+    api = open_api()
+    headers = {"Authorization": f"Bearer {api.staff}", "Idempotency-Key": "once"}
+    wish = {"url": "http://127.0.0.1:9/", **WHY}
+    first, again = (api.client.post("/api/v1/webhooks", headers=headers, json=wish).json() for _ in range(2))
+
+    assert first["secret"].startswith("whsec_")
+    assert {**first, "secret": None} == again
+
+
 def test_deliveries_come_in_pages_and_are_replayed(open_api: Callable[..., Api]) -> None:
     api = open_api()
     hook = api.ask("POST", "/webhooks", api.staff, {"url": "http://127.0.0.1:9/", **WHY}).json()["id"]

@@ -159,11 +159,16 @@ class DeliveringThread:
 
     Args:
         beat: how often it looks for something to do when nothing is under way.
+
+    Raises:
+        BadInput: when the certificates that the environment names cannot be read.
     """
 
     def __init__(self, deliveries: Deliveries, beat: timedelta) -> None:
         self._deliveries = deliveries
         self._beat = beat.total_seconds()
+        settings = deliveries.settings
+        self._poster = Poster(settings.timeout, private=settings.private, at_once=AT_ONCE)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
         self._started = threading.Event()
@@ -185,8 +190,7 @@ class DeliveringThread:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
         self._loop.set_default_executor(ThreadPoolExecutor(_LOOK_UPS, "overstap-webhooks-names"))
         self._started.set()
-        settings = self._deliveries.settings
-        async with Poster(settings.timeout, private=settings.private, at_once=AT_ONCE) as poster:
+        async with self._poster as poster:
             await _Round(self._deliveries, poster, self._closing, self._beat).go_on()
 
 

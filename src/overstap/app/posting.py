@@ -63,12 +63,21 @@ class Poster:
         timeout: within which a target has to be found, connected to and to answer.
         private: whether loopback and private networks are allowed.
         at_once: how many messages may be under way.
+
+    Raises:
+        BadInput: when the certificates that the environment names cannot be read.
     """
 
     def __init__(self, timeout: timedelta, *, private: bool, at_once: int = 1) -> None:
         self._seconds = timeout.total_seconds()
+        try:
+            certificates = httpx.create_ssl_context()
+        except OSError as error:
+            raise BadInput(
+                f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}."
+            ) from None
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=certificates,
             max_connections=at_once,
             keepalive_expiry=_KEPT_SECONDS,
             network_backend=_CheckedBackend(private=private),

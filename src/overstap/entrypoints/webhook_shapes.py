@@ -28,9 +28,9 @@ class WebhookWhole(WebhookShape):
 
 
 class NewWebhook(WebhookShape):
-    """A webhook that was just made, and the secret of its signatures."""
+    """A webhook that was just made, and the secret of its signatures; None where the answer is a repeat."""
 
-    secret: str
+    secret: str | None
 
 
 class DeliveryShape(TypedDict):

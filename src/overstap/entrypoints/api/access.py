@@ -116,7 +116,7 @@ ACCESS: dict[str, Access] = {
     "export_audit": _for(_PLATFORM),
     # webhooks
     "list_webhooks": _for(_PLATFORM, _ADMIN),
-    "create_webhook": _for(_PLATFORM, _ADMIN),
+    "create_webhook": _for(_PLATFORM, _ADMIN, secret="secret"),  # noqa: S106 - the name of a field
     "show_webhook": _for(_PLATFORM, _ADMIN),
     "end_webhook": _for(_PLATFORM, _ADMIN),
     "list_deliveries": _for(_PLATFORM, _ADMIN),

@@ -69,17 +69,20 @@ class Streams:
             raise Unavailable(f"{self.most} live streams are open ([api] stream_limit); try again.", _FULL_SECONDS)
 
 
-async def begin_at(call: Call, request: Request) -> Position:
+async def begin_at(call: Call, last: str | None) -> Position:
     """The place that a stream begins at: behind the last event that the client has, else at the end.
+
+    Args:
+        last: the id of that event.
 
     Raises:
         BadRequest: when that event is too long ago, or none of ours.
     """
-    feed, given = call.app.feed, request.headers.get("last-event-id", "")
-    if not given:
+    feed = call.app.feed
+    if not last:
         return await run_in_threadpool(feed.end)
     with suppress(BadInput):
-        place = Position.read(given)
+        place = Position.read(last)
         if await run_in_threadpool(feed.keeps, place):
             return place
     raise BadRequest(
@@ -152,7 +155,7 @@ class EventStream(EventSourceResponse):
                     if not told and time.monotonic() >= spoke + streams.beat:
                         told = [format_sse_event(comment="beat", id=str(follower.position))]
                     if ending and (run := await run_in_threadpool(ending.reached, follower.position, some)):
-                        yield b"".join([*told, _end(run, follower.position)])
+                        yield b"".join([*told, _end(run)])
                         return
                     if told:
                         yield b"".join(told)
@@ -171,7 +174,7 @@ class _Ending:
     """Waits for the end of a run, and for all before it to be told.
 
     Attributes:
-        near: it has ended, and something of it may not be readable yet.
+        near: it has ended, and something of it may not be readable yet; or nobody knows yet.
     """
 
     def __init__(self, call: Call, run_id: str) -> None:
@@ -182,7 +185,7 @@ class _Ending:
 
     @property
     def near(self) -> bool:
-        return self._ended is not None
+        return self._ended is not None or not self._looked
 
     def reached(self, position: Position, some: list[FedEntry]) -> Run | None:
         """The run, once it has ended and nothing of it comes after a place or after these entries."""
@@ -197,7 +200,8 @@ class _Ending:
         return self._ended if told or position >= self._until else None
 
 
-def _end(run: Run, position: Position) -> bytes:
+def _end(run: Run) -> bytes:
+    # Without an id: it stays at that of the last entry, so that whoever misses this is told again.
     told = {
         "run_id": run.id,
         "tenant_id": run.tenant_id,
@@ -206,7 +210,7 @@ def _end(run: Run, position: Position) -> bytes:
         "status": str(run.status),
         "ended_at": shapes.moment(run.ended_at),
     }
-    return format_sse_event(event=END, id=str(position), data_str=_json(told))
+    return format_sse_event(event=END, data_str=_json(told))
 
 
 def _event(one: FedEntry) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.sse import EventSourceResponse
+from fastapi.responses import StreamingResponse
 
 from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.problems import MEDIA_TYPE, Problem
@@ -18,6 +18,7 @@ from overstap.workflow.run import Kind
 
 router = Router(tags=["events"])
 
+LastEventId = Annotated[str | None, Header(max_length=200, description="Go on behind the event with this id.")]
 _PROBLEM = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -29,12 +30,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/events", responses=_ANSWERS, response_class=EventSourceResponse)
+@router.get("/events", responses=_ANSWERS, response_class=StreamingResponse)
 async def stream_events(
     call: Called,
     request: Request,
     kind: Annotated[list[Kind] | None, Query(max_length=50, description="Only entries of these kinds.")] = None,
     tenant: One = None,
+    last_event_id: LastEventId = None,
 ) -> EventStream:
     """Every journal entry from now on, or from behind `Last-Event-ID` on, each once and in the order of its run.
 
@@ -43,17 +45,17 @@ async def stream_events(
     own = call.principal.tenant_id
     if tenant is not None:
         own = (await run_in_threadpool(call.tenant, tenant)).id
-    after = await begin_at(call, request)
+    after = await begin_at(call, last_event_id)
     return EventStream(request, call, after, Wanted(tenant_id=own, kinds=frozenset(kind or ())))
 
 
-@router.get("/runs/{run_id}/events", responses=_ANSWERS, response_class=EventSourceResponse)
-async def stream_run(call: Called, request: Request, run_id: RunId) -> EventStream:
+@router.get("/runs/{run_id}/events", responses=_ANSWERS, response_class=StreamingResponse)
+async def stream_run(call: Called, request: Request, run_id: RunId, last_event_id: LastEventId = None) -> EventStream:
     """The journal entries of a run from now on, or from behind `Last-Event-ID` on, to its end.
 
     The last event is an `end` with where the run ended; a browser has to close its `EventSource` then. Open the stream
     first and read the run then: so nothing is missed between the two.
     """
     stored = await run_in_threadpool(call.app.service.run, known(run_id))
-    after = await begin_at(call, request)
+    after = await begin_at(call, last_event_id)
     return EventStream(request, call, after, Wanted(stored.run.tenant_id, stored.run.id))
