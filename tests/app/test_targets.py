@@ -281,6 +281,13 @@ def test_when_to_come_again_is_read_as_seconds_or_as_a_moment(target: Target, va
     assert expected == post(target.url()).retry_after
 
 
+def test_certificates_that_cannot_be_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+
+    with pytest.raises(BadInput, match="SSL_CERT_FILE"):
+        Poster(timedelta(seconds=1), private=False)
+
+
 def test_410_says_that_the_target_is_gone(target: Target) -> None:
     target.status = 410
 
