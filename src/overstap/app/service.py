@@ -133,8 +133,13 @@ class Service:
         self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
-    def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:
+    def signal(
+        self, run_id: str, event: str, *, reason: str, actor: str = "operator", signal_id: str | None = None
+    ) -> StoredRun:
         """Send a run something from outside; a signal that comes early waits for its state.
+
+        Args:
+            signal_id: what a repeat is recognised by, which does nothing; None makes it another signal each time.
 
         Raises:
             BadInput: when the run's workflow awaits no such event, it answers a task, or the reason is empty.
@@ -152,7 +157,7 @@ class Service:
             raise BadInput(f"{event!r} is no signal of {run.workflow} v{run.version}; it awaits {', '.join(known)}.")
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
         now = self._clock.now()
-        sent = Signal(str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
+        sent = Signal(signal_id or str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
         self._runs.signal(run_id, sent, acceptable=acceptable)
         return self._runs.get(run_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -16,9 +16,12 @@ import structlog
 from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
+from overstap.app.credit_decisions import CreditDecisions
+from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.finding import Search
 from overstap.app.limiting import Gate, limits_of
+from overstap.app.live import Live
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.portal import Portal
@@ -26,18 +29,18 @@ from overstap.app.questions import Questions
 from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
-from overstap.app.service import WORKFLOWS, Service
+from overstap.app.service import Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.tokens import Tokens
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
+from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
+from overstap.bootstrap.rules import limits_of_rules, make_guard
 from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
-from overstap.domain.case import Limits
-from overstap.domain.change import Route
-from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import BadInput, Refused
+from overstap.domain.locks import Guard
+from overstap.errors import Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -50,6 +53,8 @@ from overstap.store.checkpoints import Checkpoints
 from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
+from overstap.store.deliveries import DeliveryBook
+from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
 from overstap.store.history import History
 from overstap.store.kept_answers import KeptAnswers
@@ -66,7 +71,8 @@ from overstap.store.search import RunSearch
 from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
-from overstap.workflow.files import Library, load_library
+from overstap.store.webhooks import WebhookBook
+from overstap.workflow.files import load_library
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +104,7 @@ class App:
         self.pauses = PauseBook(database)
         self.lines = Lines(database)
         self.notices = Notices(database)
+        self.feed = Feed(database)
         self.catalog = load_catalog(settings.catalog)
         self.library = load_library(settings.workflows, STEP_EVENTS)
         guard = make_guard(self.library, settings)
@@ -107,13 +114,9 @@ class App:
             if make_provider
             else Embedded(books, self.catalog, settings.embedded, self.clock, guard=guard)
         )
-        limits = Limits(
-            wizard_users=settings.rules.wizard_users,
-            legacy_users=settings.rules.legacy_users,
-            credit_threshold_cents=settings.rules.credit_threshold_cents,
-            credit_window=_credit_window(self.library),
-        )
+        limits = limits_of_rules(self.library, settings)
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
+        self.credit_decisions = CreditDecisions(settings.api.credit_secret, self.service)
         self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
         self.questions = Questions(
             self.runs,
@@ -148,6 +151,7 @@ class App:
         )
         self.steps = registry(self.provider, self.catalog, options)
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
+        self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
         self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
         self.kept_answers = KeptAnswers(database, SystemClock())
         self.looking = Looking(
@@ -212,6 +216,16 @@ class App:
         """
         return TellingThread(self.teller, self.settings.worker.tick)
 
+    def delivering(self, shape: Shape) -> DeliveringThread:
+        """Webhooks are delivered to for as long as its block lasts, beside whatever runs in it.
+
+        Args:
+            shape: how a journal entry looks in a message.
+        """
+        given, book = self.settings.webhooks, DeliveryBook(self.database, self.feed)
+        deliveries = Deliveries(book, self.feed, given, shape, SystemClock(), self.clock)
+        return DeliveringThread(deliveries, self.settings.worker.tick)
+
     @property
     def rehearsals(self) -> Rehearsals:
         """What plays plans of replays on a copy."""
@@ -224,14 +238,14 @@ class App:
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
-        lost = partial(log.warning, "listener_lost")
-        return Worker(
-            self.engine,
-            self.fleet,
-            settings or self.settings.worker,
-            lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
-            self.gate,
-        )
+        return Worker(self.engine, self.fleet, settings or self.settings.worker, self._listen, self.gate)
+
+    def live(self) -> Live:
+        """What follows the journals of this database as they grow."""
+        return Live(self.feed, self._listen)
+
+    def _listen(self, wake: Callable[[], None]) -> Listener:
+        return Listener(self.database, wake, lambda error: log.warning("listener_lost", error=error))
 
     @property
     def late_after(self) -> timedelta:
@@ -277,21 +291,3 @@ def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualCloc
         clock = VirtualClock(now)
         with App(copied, database, clock=clock) as app:
             yield app, clock
-
-
-def _credit_window(library: Library) -> timedelta:
-    """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    newest = library.latest(WORKFLOWS[Route.WIZARD])
-    check = newest.states.get(CREDIT_CHECK)
-    if check is None or check.deadline is None:
-        raise BadInput(
-            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
-            "by it how long a credit check may last: keep that name."
-        )
-    return check.deadline.after
-
-
-def make_guard(library: Library, settings: Settings) -> Guard:
-    """What refuses from outside what a run locks, as its workflow file and the settings say."""
-    whole = settings.rules.portal_lock == "portal"
-    return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))

@@ -8,9 +8,11 @@ from sqlalchemy import Connection, case, exists, insert, literal, select, update
 
 from overstap.errors import NotFound
 from overstap.store.database import Database, UtcDateTime
+from overstap.store.feed import append_feed, feed_rows
 from overstap.store.permits import step_out
 from overstap.store.rows import JOURNAL, RUN, SIGNAL, changing_values, journal_values, to_signal
 from overstap.store.runs import STORED, StoredRun, to_stored
+from overstap.store.spans import span
 from overstap.store.tally import tell_tally
 from overstap.store.wakeup import notify
 from overstap.workflow.decide import Decision, discard
@@ -86,5 +88,6 @@ def advance(connection: Connection, decisions: Sequence[Decision]) -> None:
         }
         connection.execute(update(RUN).where(RUN.c.id == run.id).values(values))
     connection.execute(insert(JOURNAL), [journal_values(decision.entry) for decision in decisions])
+    append_feed(connection, feed_rows([span([decision.entry]) for decision in decisions]))
     step_out(connection, after, max(run.updated_at for run in after.values()))
     notify(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import JSON, BigInteger, Column, FetchedValue, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from overstap.store.tables import moment
@@ -72,15 +72,16 @@ class FeedRow(SQLModel, table=True):
     """The journal entries of one transaction, in `entries`: `RUN:FIRST-LAST` each, separated by blanks.
 
     On PostgreSQL `xid` is the transaction that wrote the row: once no older one is under way, no row can come in before
-    it any more. SQLite has one writer at a time, so there the ids alone are in the order of the commits.
+    it any more. SQLite has one writer at a time, so there the ids alone are in the order of the commits, `xid` is 0 and
+    the index empty. The database fills `xid` itself. When it was is known to the entries. The first row of all comes
+    with the table and has none: from the oldest row on everything is there.
     """
 
     __tablename__ = "feed"
-    __table_args__ = (Index("feed_place", "xid", "id"),)
+    __table_args__ = (Index("feed_place", "xid", "id", sqlite_where=text("xid > 0")),)
 
     id: int | None = Field(default=None, sa_column=Column(_IDENTITY, primary_key=True))
-    xid: int = Field(sa_column=Column(BigInteger, nullable=False))
-    at: datetime = moment()
+    xid: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=FetchedValue()))
     entries: str = Field(sa_type=Text)
 
 
@@ -104,12 +105,12 @@ class WebhookRow(SQLModel, table=True):
 class DeliveryRow(SQLModel, table=True):
     """One journal entry on its way to a webhook: `waiting`, `delivered` or `dead`.
 
-    `claim_token` belongs to whoever is delivering it until `claim_until`.
+    `claim_token` belongs to whoever is delivering it; `next_at` is then the claim's end, `claim_until`.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_due", "next_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index("delivery_due", "webhook_id", "next_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("delivery_in_order", "webhook_id", "run_id", "seq",
               sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("delivery_of_webhook", "webhook_id", "id"),

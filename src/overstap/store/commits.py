@@ -19,6 +19,7 @@ from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
 from overstap.store.database import REFUSED, Database
 from overstap.store.effects import outcome_row, record_intents, settle_effects
+from overstap.store.feed import append_feed, feed_rows
 from overstap.store.notices import record_notices
 from overstap.store.pauses import in_force
 from overstap.store.rows import (
@@ -32,6 +33,7 @@ from overstap.store.rows import (
     journal_row,
     to_signal,
 )
+from overstap.store.spans import span
 from overstap.store.tally import append_tally, tally_rows
 from overstap.workflow.decide import Signal
 from overstap.workflow.value import value
@@ -39,7 +41,7 @@ from overstap.workflow.value import value
 SCHEDULING = ("due_at", "claimed_by", "claim_until")
 _GUARD = ("id", "claim_token", "claimed_by", "seq", "inbox")
 _advance = Together(
-    BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal, settle_effects
+    BulkUpdate(RUN, (*CHANGING_COLUMNS, *SCHEDULING), _GUARD), append_tally, append_journal, settle_effects, append_feed
 )
 _carry_on = BulkUpdate(RUN, CARRIED_COLUMNS, _GUARD)
 _FEW = 8
@@ -98,13 +100,13 @@ class _Prepared:
     Attributes:
         carried: rows for `_carry_on`.
         rows: rows for `_advance`.
-        additions: what comes to the counters and to the journals, and how effects turned out.
+        additions: what comes to the counters and to the journals, how effects turned out, and what comes to the feed.
     """
 
     committed: Committed
     carried: list[Row]
     rows: list[Row]
-    additions: tuple[list[Row], list[Row], list[Row]]
+    additions: tuple[list[Row], list[Row], list[Row], list[Row]]
 
 
 def _prepared(
@@ -139,7 +141,8 @@ def _prepared(
     counts: list[Row] = [*tally_rows((item.claim.run, item.run) for item in settlements)]
     entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
     outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
-    return _Prepared(result, carried, rows, (counts, entries, outcomes))
+    fed = feed_rows([span(item.entries) for item in settlements if item.entries])
+    return _Prepared(result, carried, rows, (counts, entries, outcomes, fed))
 
 
 def _kept(item: Settlement) -> Claim:

@@ -15,6 +15,7 @@ from overstap.errors import Conflict, NotFound
 from overstap.store.books import HOLD_TENANT
 from overstap.store.bulk import BulkInsert, Row, Together
 from overstap.store.database import CLASHES, Database
+from overstap.store.feed import append_feed, feed_rows
 from overstap.store.rows import (
     ACTIVE_COLUMNS,
     EFFECT,
@@ -33,6 +34,7 @@ from overstap.store.rows import (
     to_run,
     to_signal,
 )
+from overstap.store.spans import span
 from overstap.store.tally import append_tally, tally_rows
 from overstap.store.wakeup import CHANNEL, notify
 from overstap.workflow.decide import Decision, Signal
@@ -114,7 +116,12 @@ _NEW_COLUMNS = [
 ]
 """All that a new run has. More than 50 are too many for the driver, which would read the statement anew each time."""
 _insert = Together(
-    BulkInsert(RUN, _NEW_COLUMNS), append_tally, append_journal, hold=HOLD_TENANT, tell=f"pg_notify('{CHANNEL}', '')"
+    BulkInsert(RUN, _NEW_COLUMNS),
+    append_tally,
+    append_journal,
+    append_feed,
+    hold=HOLD_TENANT,
+    tell=f"pg_notify('{CHANNEL}', '')",
 )
 
 
@@ -142,7 +149,7 @@ class Runs:
         row = [values[name] for name in _NEW_COLUMNS]
         for left in reversed(range(_TRIES)):
             try:
-                self._write_new(row, tally_rows([(None, run)]), journal_row(decision.entry), run.tenant_id)
+                self._write_new(row, tally_rows([(None, run)]), decision.entry, run.tenant_id)
             except CLASHES:
                 self._explain(run, key)
                 if not left:
@@ -151,15 +158,16 @@ class Runs:
             else:
                 return
 
-    def _write_new(self, row: Row, counts: Sequence[Row], entry: Row, tenant_id: str) -> None:
+    def _write_new(self, row: Row, counts: Sequence[Row], entry: JournalEntry, tenant_id: str) -> None:
+        more = [journal_row(entry)], feed_rows([span([entry])])
         if self._database.dialect == "postgresql":
             # Who changes the tenant from outside has found no run: none may begin until that is committed. So the
             # tenant is held, by the statement itself.
             with self._database.each() as connection:
-                _insert.alone(connection, [row], counts, [entry], hold=[tenant_id])
+                _insert.alone(connection, [row], counts, *more, hold=[tenant_id])
         else:
             with self._database.write() as connection:
-                _insert(connection, [row], counts, [entry])
+                _insert(connection, [row], counts, *more)
 
     def _explain(self, run: Run, key: str | None) -> None:
         if key is not None and self.by_key(key) is not None:
@@ -226,7 +234,7 @@ class Runs:
             return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not tuples
 
     def signal(self, run_id: str, signal: Signal, *, acceptable: Sequence[str]) -> Run:
-        """Put a signal into a run's inbox and wake the run.
+        """Put a signal into a run's inbox and wake the run; one with an id that is there already does nothing.
 
         Args:
             acceptable: states of the run in which the signal may still come to something.
@@ -242,6 +250,8 @@ class Runs:
             row = connection.execute(select(*RUN_COLUMNS).where(RUN.c.id == run_id).with_for_update()).first()
             if row is None:
                 raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
+            if connection.execute(select(SIGNAL.c.id).where(SIGNAL.c.id == signal.id)).first() is not None:
+                return to_run(row)
             if row.state not in acceptable:
                 where = f"in {', '.join(acceptable)}" if acceptable else "in no state of its workflow"
                 raise Conflict(f"Run {run_id} is in {row.state}: {signal.event} is accepted only {where}.")

@@ -73,6 +73,8 @@ ACCESS: dict[str, Access] = {
     "explain_run": _for(_VIEWER, _ADMIN),
     "show_history": _for(_VIEWER, _ADMIN),
     "compare_run": _for(_VIEWER, _ADMIN),
+    "stream_run": _for(_VIEWER, _ADMIN),
+    "stream_events": _for(_VIEWER, _ADMIN),
     "send_signal": _for(_OPERATOR),
     "hold_run": _for(_OPERATOR),
     "release_run": _for(_OPERATOR),
@@ -112,6 +114,15 @@ ACCESS: dict[str, Access] = {
     "verify_audit": _for(_PLATFORM),
     "make_checkpoint": _for(_PLATFORM),
     "export_audit": _for(_PLATFORM),
+    # webhooks
+    "list_webhooks": _for(_PLATFORM, _ADMIN),
+    "create_webhook": _for(_PLATFORM, _ADMIN, secret="secret"),  # noqa: S106 - the name of a field
+    "show_webhook": _for(_PLATFORM, _ADMIN),
+    "end_webhook": _for(_PLATFORM, _ADMIN),
+    "list_deliveries": _for(_PLATFORM, _ADMIN),
+    "replay_deliveries": _for(_PLATFORM, _ADMIN),
+    "test_webhook": _for(_PLATFORM, _ADMIN),
+    "take_credit_decision": ANYBODY,
     # who may come in
     "list_tokens": _for(_PLATFORM),
     "create_token": _for(_PLATFORM, secret="token"),  # noqa: S106 - the name of a field

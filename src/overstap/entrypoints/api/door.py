@@ -76,6 +76,13 @@ class Gatekeeper:
             if_seq=_seq(request.headers.get("if-match")),
         )
 
+    def still_in(self, request: Request, principal: Principal) -> bool:
+        """Whether a request that lasts would still be let in, as the same somebody with the same roles."""
+        try:
+            return self._recognise(request) == principal
+        except (NotAuthenticated, NotAllowed, TooMany):
+            return False
+
     def _recognise(self, request: Request) -> Principal:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":

@@ -19,6 +19,7 @@ from overstap.entrypoints.api.asgi import Surroundings
 from overstap.entrypoints.api.door import Gatekeeper, Sessions
 from overstap.entrypoints.api.problems import Problem, of_error
 from overstap.entrypoints.api.routes import ROUTERS
+from overstap.entrypoints.api.streams import Streams
 from overstap.errors import OverstapError
 
 PREFIX = "/api/v1"
@@ -49,6 +50,7 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
     )
     api.state.gate = Gatekeeper(app, sessions)
     api.state.app = app
+    api.state.streams = Streams(app.live(), app.settings.api.stream_limit)
     under = APIRouter(prefix=PREFIX)
     for router in ROUTERS:
         under.include_router(router)

@@ -155,7 +155,8 @@ class GuardedRoute(APIRoute):
                 if request.method not in {"GET", "HEAD"}:
                     await _read_body(request, takes_body=takes_body)
                 key = request.headers.get("idempotency-key")
-                if request.method != "POST" or key is None:
+                # Where nobody signs in, a key would give one's answers to another.
+                if request.method != "POST" or key is None or not access.roles:
                     return _conditional(request, await handle(request))
                 return await _once(request, call, access, key, handle)
             except Exception as error:  # noqa: BLE001 - whatever it is, it becomes an answer

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from overstap.entrypoints.api.streams import Streams
 from overstap.errors import BadInput, Refused
 
 _GRACE_SECONDS = 5
@@ -90,7 +91,13 @@ class Server(uvicorn.Server):
             )
         )
 
+        self._streams: Streams = api.state.streams
         self.ended = threading.Event()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would never end by itself, then wait for the rest."""
+        self._streams.live.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

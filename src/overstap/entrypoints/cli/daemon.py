@@ -15,6 +15,7 @@ import typer
 
 from overstap.bootstrap import App
 from overstap.clock import format_duration
+from overstap.entrypoints import run_shapes
 from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
 from overstap.entrypoints.cli.processes import INTERRUPTED, Supervisor
@@ -122,6 +123,7 @@ def up(
         StopSwitch() as switch,
         face.app(upgrade=True, speed=speed, create=True) as app,
         served(face, app) if api and not until_idle else nullcontext(),
+        app.delivering(run_shapes.entry),
     ):
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
@@ -136,7 +138,12 @@ def up(
 def serve(face: Face, host: HostOption = None, port: PortOption = None) -> None:
     """The HTTP API alone, until SIGTERM; workers run elsewhere over the same database."""
     listen_at(face, host, port)
-    with StopSwitch() as switch, face.app() as app, served(face, app) as server:
+    with (
+        StopSwitch() as switch,
+        face.app() as app,
+        served(face, app) as server,
+        app.delivering(run_shapes.entry),
+    ):
         switch.guard(server)
         server.ended.wait()
 

@@ -35,6 +35,7 @@ from overstap.entrypoints.cli import (
     tasks,
     tenants,
     tokens,
+    webhooks,
     workflow,
 )
 from overstap.entrypoints.cli.face import ConfigOption, DatabaseOption, Face, general_options
@@ -84,6 +85,7 @@ acting.add_to(app, runs.group)
 pausing.add_to(app)
 tasks.add_to(app)
 notifications.add_to(app)
+webhooks.add_to(app)
 tenants.add_to(app)
 licences.add_to(app)
 subscriptions.add_to(app)

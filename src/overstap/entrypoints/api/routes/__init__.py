@@ -4,6 +4,7 @@ from overstap.entrypoints.api.routes import (
     acts,
     audit,
     changes,
+    events,
     fleet,
     licences,
     replays,
@@ -11,6 +12,7 @@ from overstap.entrypoints.api.routes import (
     tasks,
     tenants,
     tokens,
+    webhooks,
     workflows,
 )
 
@@ -19,11 +21,13 @@ ROUTERS = (
     licences.router,
     changes.router,
     runs.router,
+    events.router,
     acts.router,
     replays.router,
     tasks.router,
     fleet.router,
     workflows.router,
     audit.router,
+    webhooks.router,
     tokens.router,
 )

@@ -48,14 +48,17 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
     )
     op.create_index("kept_answer_at", "kept_answer", ["at"], unique=False)
-    op.create_table(
+    on_sqlite = op.get_bind().dialect.name == "sqlite"
+    own_xid = sa.text("0" if on_sqlite else "(pg_current_xact_id()::text::bigint)")
+    feed = op.create_table(
         "feed",
         sa.Column("id", _IDENTITY, primary_key=True),
-        sa.Column("xid", sa.BigInteger(), nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("xid", sa.BigInteger(), nullable=False, server_default=own_xid),
         sa.Column("entries", sa.Text(), nullable=False),
     )
-    op.create_index("feed_place", "feed", ["xid", "id"], unique=False)
+    op.create_index("feed_place", "feed", ["xid", "id"], unique=False, sqlite_where=sa.text("xid > 0"))
+    # From the oldest row on everything is kept: so there is always one.
+    op.bulk_insert(feed, [{"entries": ""}])
     op.create_table(
         "webhook",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -84,7 +87,9 @@ def upgrade() -> None:
         sa.Column("settled_at", UtcDateTime(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
     )
-    op.create_index("delivery_due", "delivery", ["next_at"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index(
+        "delivery_due", "delivery", ["webhook_id", "next_at"], sqlite_where=_WAITING, postgresql_where=_WAITING
+    )
     op.create_index(
         "delivery_in_order",
         "delivery",
