@@ -68,6 +68,22 @@ class KeptAnswers:
         with self._database.write() as connection:
             connection.execute(delete(KEPT).where(mine))
 
+    def spend(self, scope: str, key: str, *, keep: timedelta) -> bool:
+        """Use up what works once; answers whether this is the first time. Of two at once it is for one.
+
+        Args:
+            keep: how long it has to be known at the least, whatever `prune` forgets.
+        """
+        row = {"scope": scope, "key": key, "request": "", "at": self._clock.now() + keep, "headers": []}
+        with self._database.write() as connection:
+            put = upserting(connection, KEPT).values(row).on_conflict_do_nothing()
+            return connection.execute(put).rowcount == 1
+
+    def is_spent(self, scope: str, key: str) -> bool:
+        """Whether something was used up."""
+        with self._database.read() as connection:
+            return _find(connection, scope, key) is not None
+
     def prune(self, older_than: timedelta) -> int:
         """Forget what was kept for longer; answers how many."""
         with self._database.write() as connection:

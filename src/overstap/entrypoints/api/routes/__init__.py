@@ -8,6 +8,7 @@ from overstap.entrypoints.api.routes import (
     licences,
     replays,
     runs,
+    sign_in,
     tasks,
     tenants,
     tokens,
@@ -26,4 +27,5 @@ ROUTERS = (
     workflows.router,
     audit.router,
     tokens.router,
+    sign_in.router,
 )
