@@ -28,8 +28,8 @@ _ABOUT = """Carries tenants from one cloud-office subscription plan to another, 
 Every request but those for signing in sends `Authorization: Bearer TOKEN`, or the cookie of a session; in a session,
 what changes something also sends `X-CSRF-Token`, which `GET /api/v1/me` tells.
 
-Every POST takes an `Idempotency-Key`: the same key and body get the same answer again. What fails is told as problem details (RFC 9457), in the language of
-`Accept-Language` (`nl` or `en`) where people read it.
+Every POST takes an `Idempotency-Key`: the same key and body get the same answer again. What fails is told as problem
+details (RFC 9457), in the language of `Accept-Language` (`nl` or `en`) where people read it.
 """
 
 
