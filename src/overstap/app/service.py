@@ -21,12 +21,14 @@ from overstap.domain.tasks import ANSWERS
 from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.language import language
+from overstap.logs import request_id
 from overstap.providers.graph_export import TenantExport
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import ActiveChange, Runs, StoredRun
 from overstap.workflow.decide import Signal, awaits_sometime, submit
 from overstap.workflow.files import Library
 from overstap.workflow.priority import Priority
+from overstap.workflow.requested import requested
 from overstap.workflow.run import JournalEntry
 
 WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
@@ -123,7 +125,7 @@ class Service:
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)
-        self._runs.insert(decision, key, priority)
+        self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
     def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:
@@ -145,7 +147,7 @@ class Service:
             raise BadInput(f"{event!r} is no signal of {run.workflow} v{run.version}; it awaits {', '.join(known)}.")
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
         now = self._clock.now()
-        sent = Signal(id=str(ULID.from_datetime(now)), event=event, reason=reason, actor=actor, at=now)
+        sent = Signal(str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
         self._runs.signal(run_id, sent, acceptable=acceptable)
         return self._runs.get(run_id)
 
