@@ -161,6 +161,11 @@ class Provider:
         claims = {"iss": self.issuer, "sub": "id-of-anna", "aud": CLIENT_ID, "nonce": asked["nonce"]}
         claims |= {"iat": now, "exp": now + 300, **self.person}
         id_token = self.sign({name: value for name, value in claims.items() if value is not None})
-        answer = {"access_token": secrets.token_urlsafe(16), "token_type": "Bearer", "id_token": id_token, **self.answer}
+        answer = {
+            "access_token": secrets.token_urlsafe(16),
+            "token_type": "Bearer",
+            "id_token": id_token,
+            **self.answer,
+        }
         self.issued += [answer["access_token"], id_token, given["code_verifier"]]
         return 200, {name: value for name, value in answer.items() if value is not None}

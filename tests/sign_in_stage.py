@@ -34,7 +34,8 @@ class Stage:
     def begin_anew(self) -> None:
         """Forget how often somebody tried to sign in, and what the provider said of itself."""
         self.api.state.gate._limiter.storage.reset()
-        self.api.state.sign_in._provider._known = None
+        if self.api.state.sign_in._provider is not None:
+            self.api.state.sign_in._provider._known = None
 
     def browser(self) -> httpx.Client:
         """A browser without cookies, which follows no redirects."""
@@ -43,11 +44,12 @@ class Stage:
     def link(self) -> str:
         return f"{SIGN_IN}/{self.app.tokens.make_link()}"
 
-    def signed_in(self) -> httpx.Client:
+    @contextmanager
+    def signed_in(self) -> Iterator[httpx.Client]:
         """A browser that came in by a one-time link."""
-        browser = self.browser()
-        assert browser.get(self.link()).status_code == 303
-        return browser
+        with self.browser() as browser:
+            assert browser.get(self.link()).status_code == 303
+            yield browser
 
 
 @contextmanager
