@@ -12,7 +12,7 @@ import pytest
 
 from overstap.app.principals import Role
 from overstap.clock import SystemClock, VirtualClock
-from sign_in_stage import ME, SESSION, SIGN_IN, SIGN_OUT, Stage, staged
+from sign_in_stage import ME, SESSION, SIGN_IN, SIGN_OUT, Stage, fetch, staged
 
 SECRET = "the secret that all servers share"
 TOKENS = "/api/v1/tokens"
@@ -65,11 +65,11 @@ def test_signing_out_ends_the_session_on_every_server(database_url: str) -> None
     with staged(database_url, session_secret=SECRET) as stage, staged(database_url, session_secret=SECRET) as other:
         with stage.signed_in() as browser:
             kept = dict(browser.cookies)
-            assert 200 == httpx.get(other.url + ME, cookies=kept).status_code
+            assert 200 == fetch(other.url + ME, cookies=kept).status_code
             out = browser.post(SIGN_OUT, headers=csrf(browser))
 
             assert (204, {}) == (out.status_code, dict(browser.cookies))
-        assert [401, 401] == [httpx.get(one.url + ME, cookies=kept).status_code for one in (stage, other)]
+        assert [401, 401] == [fetch(one.url + ME, cookies=kept).status_code for one in (stage, other)]
 
 
 def test_no_script_reads_the_session_and_no_other_site_sends_it(stage: Stage) -> None:
@@ -91,9 +91,9 @@ def test_where_there_is_tls_cookies_go_over_nothing_else(sqlite_url: str) -> Non
         assert session.startswith(f"__Host-{SESSION}=")
         assert all({"Secure", "Path=/"} <= set(one.split("; ")) for one in set_cookies)
         assert not any("domain" in one.lower() for one in set_cookies)
-        assert 200 == httpx.get(stage.url + ME, headers={"Cookie": session}).status_code
+        assert 200 == fetch(stage.url + ME, headers={"Cookie": session}).status_code
         plain = session.removeprefix("__Host-")
-        assert 401 == httpx.get(stage.url + ME, headers={"Cookie": plain}).status_code
+        assert 401 == fetch(stage.url + ME, headers={"Cookie": plain}).status_code
 
 
 def _other_first_letter(value: str) -> str:
@@ -117,18 +117,18 @@ def test_a_cookie_that_somebody_changed_lets_nobody_in(
 ) -> None:
     cookie = f"{SESSION}={change(browser.cookies[SESSION])}"
 
-    assert 401 == httpx.get(stage.url + ME, headers=[(b"Cookie", cookie.encode())]).status_code
+    assert 401 == fetch(stage.url + ME, headers=[(b"Cookie", cookie.encode())]).status_code
 
 
 def test_what_another_secret_signed_lets_nobody_in(sqlite_url: str) -> None:
     with staged(sqlite_url) as stage, staged(sqlite_url) as other, stage.signed_in() as browser:
-        assert 401 == httpx.get(other.url + ME, cookies=dict(browser.cookies)).status_code
+        assert 401 == fetch(other.url + ME, cookies=dict(browser.cookies)).status_code
 
 
 def test_an_attempt_to_sign_in_is_no_session(stage: Stage) -> None:
     sealed = stage.api.state.sign_in._cookie._serializer.dumps({"id": "x", "name": "eve", "roles": ["platform"]})
 
-    assert 401 == httpx.get(stage.url + ME, cookies={SESSION: sealed}).status_code
+    assert 401 == fetch(stage.url + ME, cookies={SESSION: sealed}).status_code
 
 
 def test_a_session_ends_when_its_time_is_over(sqlite_url: str) -> None:
@@ -136,9 +136,9 @@ def test_a_session_ends_when_its_time_is_over(sqlite_url: str) -> None:
     with staged(sqlite_url, clock=clock, session_time=timedelta(hours=1)) as stage, stage.signed_in() as browser:
         kept = dict(browser.cookies)
         clock.advance(timedelta(minutes=59))
-        assert 200 == httpx.get(stage.url + ME, cookies=kept).status_code
+        assert 200 == fetch(stage.url + ME, cookies=kept).status_code
         clock.advance(timedelta(minutes=2))
-        assert 401 == httpx.get(stage.url + ME, cookies=kept).status_code
+        assert 401 == fetch(stage.url + ME, cookies=kept).status_code
 
 
 def test_who_signs_in_gets_a_session_that_nobody_knew_before(stage: Stage) -> None:
@@ -148,7 +148,7 @@ def test_who_signs_in_gets_a_session_that_nobody_knew_before(stage: Stage) -> No
 
         assert planted[SESSION] != browser.cookies[SESSION]
         assert 200 == browser.get(ME).status_code
-        assert 401 == httpx.get(stage.url + ME, cookies=planted).status_code
+        assert 401 == fetch(stage.url + ME, cookies=planted).status_code
 
 
 def test_a_session_changes_something_only_with_its_own_token(stage: Stage, browser: httpx.Client) -> None:
@@ -191,7 +191,7 @@ def test_a_session_changes_something_only_from_our_own_pages(
 def test_behind_a_proxy_our_own_pages_are_those_of_the_public_url(sqlite_url: str) -> None:
     with staged(sqlite_url, public_url="https://ours.example/overstap") as stage, stage.browser() as browser:
         session = browser.get(stage.link()).headers.get_list("set-cookie")[0].partition(";")[0]
-        token = httpx.get(stage.url + ME, headers={"Cookie": session}).json()["csrf_token"]
+        token = fetch(stage.url + ME, headers={"Cookie": session}).json()["csrf_token"]
         headers = {"Cookie": session, "X-CSRF-Token": token, "Host": "inside.example", "Origin": "https://ours.example"}
 
         assert 204 == httpx.post(stage.url + SIGN_OUT, headers=headers).status_code

@@ -21,7 +21,7 @@ from overstap.entrypoints.api.sign_in import name_of, roles_of
 from overstap.errors import BadInput
 from overstap.logs import configure_logs
 from overstap.settings import LogSettings, SignInSettings, load_settings
-from sign_in_stage import ME, SESSION, SIGN_IN, Stage, go_and_come_back, staged, way_back
+from sign_in_stage import ME, SESSION, SIGN_IN, Stage, fetch, go_and_come_back, staged, way_back
 
 EVIL = "evil.example"
 
@@ -253,7 +253,7 @@ def test_an_attempt_ends_once(database_url: str, provider: Provider) -> None:
         cookies = dict(browser.cookies)
         first = browser.get(back)
         assert 303 == first.status_code, first.text
-        replayed = httpx.get(back, cookies=cookies)
+        replayed = fetch(back, cookies=cookies)
 
     assert "ended before" in refused(replayed, 401)
 

@@ -69,6 +69,7 @@ class OpenId:
         self._secret = settings.client_secret
         self._back = back
         self._clock = clock
+        self._tls = httpx.create_ssl_context()  # once: it reads all certificates of the machine
         self._known: _Discovered | None = None
 
     def address(self, attempt: Attempt) -> str:
@@ -124,7 +125,7 @@ class OpenId:
             {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
             urlencode(body),
         )
-        answer = httpx.post(url, headers=headers, content=content, timeout=_TIMEOUT_SECONDS)
+        answer = httpx.post(url, headers=headers, content=content, timeout=_TIMEOUT_SECONDS, verify=self._tls)
         if answer.is_server_error:
             answer.raise_for_status()
         given = answer.json()
@@ -156,14 +157,27 @@ class OpenId:
     def _discovered(self) -> _Discovered:
         known = self._known
         if known is None:
-            metadata = _get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+            metadata = self._get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
             if str(metadata["issuer"]).rstrip("/") != self.issuer.rstrip("/"):
                 raise ProviderUnavailable(
                     f"[sign_in] issuer is {self.issuer!r}, and the provider there calls itself {metadata['issuer']!r}: "
                     "set the issuer to its own name for itself."
                 )
-            known = self._known = _Discovered(metadata, _keys(metadata["jwks_uri"]))
+            known = self._known = _Discovered(metadata, self._keys(metadata["jwks_uri"]))
         return known
+
+    def _keys(self, url: str) -> KeySet:
+        """The provider's keys that it signs with."""
+        keys = [key for key in self._get(url)["keys"] if key.get("use", "sig") == "sig"]
+        return KeySet.import_key_set({"keys": keys})
+
+    def _get(self, url: str) -> dict[str, Any]:
+        answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=_TIMEOUT_SECONDS, verify=self._tls)
+        answer.raise_for_status()
+        found = answer.json()
+        if not isinstance(found, dict):
+            raise TypeError("an object was expected")
+        return found
 
     def _away(self, error: Exception) -> ProviderUnavailable:
         self._known = None
@@ -183,21 +197,6 @@ def plain_code(told: object) -> str:
     """A code of OAuth as it may be shown: what has another form is not."""
     text = str(told)
     return text if told and len(text) <= 40 and text.replace("_", "").isascii() and text.isidentifier() else "no reason"  # noqa: PLR2004
-
-
-def _get(url: str) -> dict[str, Any]:
-    answer = httpx.get(url, headers={"Accept": "application/json"}, timeout=_TIMEOUT_SECONDS)
-    answer.raise_for_status()
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise TypeError("an object was expected")
-    return found
-
-
-def _keys(url: str) -> KeySet:
-    """The provider's keys that it signs with."""
-    keys = [key for key in _get(url)["keys"] if key.get("use", "sig") == "sig"]
-    return KeySet.import_key_set({"keys": keys})
 
 
 def _auth_method(metadata: Mapping[str, Any], *, secret: str) -> str:
