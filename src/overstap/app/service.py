@@ -38,8 +38,13 @@ WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 class Registry(Provider, Protocol):
     """A provider that tenants can be brought into."""
 
-    def tenants(self) -> list[Tenant]:
-        """The facts of all tenants, by name."""
+    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+        """The facts of tenants, by name and id.
+
+        Args:
+            after: only those behind this name and id.
+            limit: how many at most; None for all.
+        """
 
     def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
         """Take over tenants, all or none of them.
@@ -187,9 +192,9 @@ class Service:
         """
         return self._provider.import_tenants(exports, self._clock.now())
 
-    def tenants(self) -> list[Tenant]:
-        """The facts of all tenants, by name."""
-        return self._provider.tenants()
+    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+        """The facts of tenants, by name and id; see `Registry.tenants`."""
+        return self._provider.tenants(after, limit)
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The facts of one tenant as they are now.
