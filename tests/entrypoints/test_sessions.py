@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 
 from overstap.app.principals import Role
 from overstap.clock import SystemClock, VirtualClock
-from sign_in_stage import ME, SESSION, SIGN_IN, SIGN_OUT, Stage, fetch, staged
+from overstap.entrypoints.cli.orders import operator
+from sign_in_stage import ME, SESSION, SIGN_IN, SIGN_OUT, TLS, Stage, fetch, staged
 
 SECRET = "the secret that all servers share"
 TOKENS = "/api/v1/tokens"
@@ -221,3 +224,22 @@ def test_a_link_that_is_none_is_told_apart_from_no_other(stage: Stage) -> None:
 
     assert (401, "not_authenticated") == (answer.status_code, answer.json()["code"])
     assert "x" * 43 not in answer.text
+
+
+def test_a_first_local_start_prints_a_link_for_who_started_it(sqlite_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "overstap", "--database", sqlite_url, "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        try:
+            assert process.stdout is not None
+            said = [process.stdout.readline() for _ in range(2)]
+            link = said[1].split()[-1]
+            with httpx.Client(verify=TLS) as browser:
+                home = browser.get(link).headers["location"]
+                me = browser.get(f"{link.partition('/api/')[0]}{home}").json()
+        finally:
+            process.terminate()
+        log = process.communicate(timeout=30)[1]
+
+    assert (operator(), "approver") == (me["actor"], me["roles"][0])
+    assert "sessions_end_with_this_process" in log
+    assert link.rpartition("/")[2] not in log
