@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -14,9 +15,11 @@ import pytest
 from fastapi import Request
 from joserfc.jwk import RSAKey
 
+import runbook
 from openid_provider import CLIENT_SECRET, OTHER_KEY, Provider, signed, signed_with_public_key, unsigned
 from overstap.app.principals import NotAuthenticated, Role
 from overstap.clock import SystemClock, VirtualClock
+from overstap.entrypoints.api.sessions import is_secure
 from overstap.entrypoints.api.sign_in import name_of, roles_of
 from overstap.errors import BadInput
 from overstap.logs import configure_logs
@@ -360,3 +363,13 @@ def test_settings_that_would_let_others_in_are_refused(tmp_path: Path, setting: 
     with pytest.raises(BadInput, match=told) as caught:
         load_settings(file)
     assert '"short"' not in str(caught.value)
+
+
+def test_the_settings_that_the_runbook_shows_can_be_used_as_they_are(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```$", runbook.PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "own.toml"
+
+    assert 2 == len(blocks)
+    for block in blocks:
+        file.write_text(block, encoding="utf-8")
+        assert is_secure(load_settings(file).sign_in)
