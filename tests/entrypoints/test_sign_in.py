@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -177,6 +178,7 @@ FORGED = RSAKey.import_key({**OTHER_KEY.as_dict(private=True), "kid": "first"})
         ({"nonce": "of another attempt"}, signed),
         ({"nonce": None}, signed),
         ({"aud": "another-client"}, signed),
+        ({"aud": "another-client", "azp": "overstap"}, signed),
         ({"aud": ["overstap", "another-client"], "azp": "another-client"}, signed),
         ({"aud": None}, signed),
         ({"iss": "https://evil.example"}, signed),
@@ -195,7 +197,8 @@ FORGED = RSAKey.import_key({**OTHER_KEY.as_dict(private=True), "kid": "first"})
         ({}, lambda claims: signed(claims)[:9]),
     ],
     ids=[
-        "nonce", "no nonce", "audience", "another party", "no audience", "issuer", "no issuer", "expired", "no end",
+        "nonce", "no nonce", "audience", "audience of another", "another party",
+        "no audience", "issuer", "no issuer", "expired", "no end",
         "from the future", "not yet", "access token", "forged", "unknown key", "unsigned", "public key as secret",
         "signature", "no token", "garbage",
     ],
@@ -281,8 +284,7 @@ def test_an_attempt_ends_within_ten_minutes(sqlite_url: str, provider: Provider)
 
 def test_a_refusal_of_the_provider_is_told_in_its_code_alone(browser: httpx.Client, provider: Provider) -> None:
     for error, shown in (("access_denied", "access_denied"), ("<b>call 0900</b>", "no reason")):
-        state = way_back(browser).rpartition("state=")[2]
-        answer = browser.get(f"{SIGN_IN}/back", params={"state": state, "error": error, "error_description": "boo"})
+        answer = browser.get(f"{way_back(browser)}&{urlencode({'error': error, 'error_description': 'boo'})}")
 
         told = refused(answer, 401)
         assert f"{provider.issuer} did not sign you in ({shown})" in told
