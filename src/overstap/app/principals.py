@@ -34,7 +34,7 @@ class Principal:
         name: of the token or the person, as the journal names them.
         tenant_id: the only tenant that exists for them; None for the staff.
         upn: the administrator of that tenant in whose name they act; None for the staff.
-        by: how they came in, such as `token:01KJ…` or `session`; rates and idempotency keys are counted by it.
+        by: how they came in, such as `token:01KJ…` or `session:NAME`; rates and idempotency keys are counted by it.
     """
 
     name: str
@@ -42,6 +42,11 @@ class Principal:
     by: str
     tenant_id: str | None = None
     upn: str | None = None
+
+    @property
+    def in_session(self) -> bool:
+        """Whether it is a person whom their browser's session lets in."""
+        return self.by.startswith("session:")
 
     @property
     def actor(self) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from overstap.settings.kinds import Duration, PositiveDuration, Section, Several
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SECRET_LENGTH = 32
 
 
 class ApiSettings(Section):
@@ -51,7 +55,7 @@ class SignInSettings(Section):
     issuer: str = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
-    public_url: str = "http://127.0.0.1:8400"
+    public_url: str = Field(default="http://127.0.0.1:8400", min_length=1)
     roles_claim: str = Field(default="roles", min_length=1)
     viewers: Several = ("overstap-viewer",)
     operators: Several = ("overstap-operator",)
@@ -59,6 +63,29 @@ class SignInSettings(Section):
     platform: Several = ("overstap-platform",)
     session_secret: SecretStr = SecretStr("")
     session_time: PositiveDuration = timedelta(hours=8)
+
+    @field_validator("issuer", "public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError(f"{value!r} is no address; write one like https://login.example.com/realms/ours")
+        return value
+
+    @field_validator("issuer")
+    @classmethod
+    def _a_provider_that_nobody_can_play(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{value} has to begin with https:// (http is for a provider on this machine, for tests)")
+        return value
+
+    @field_validator("session_secret")
+    @classmethod
+    def _nobody_guesses_it(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < _SECRET_LENGTH:
+            raise ValueError(f"a session_secret has {_SECRET_LENGTH} characters or more, so that nobody guesses it")
+        return value
 
     @model_validator(mode="after")
     def _a_provider_knows_us(self) -> Self:

@@ -128,4 +128,8 @@ ACCESS: dict[str, Access] = {
     "create_token": _for(_PLATFORM, secret="token"),  # noqa: S106 - the name of a field
     "revoke_token": _for(_PLATFORM),
     "show_me": _for(_VIEWER, _ADMIN),
+    "start_sign_in": ANYBODY,
+    "finish_sign_in": ANYBODY,
+    "use_sign_in_link": ANYBODY,
+    "sign_out": _for(_VIEWER, _ADMIN),
 }

@@ -18,6 +18,7 @@ from overstap.entrypoints.api.errors import BadRequest
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
+_LINK = re.compile(r"(/sign-in/)(?!back$).+")
 _SAFE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -26,6 +27,11 @@ _SAFE = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+
+
+def logged_path(path: str) -> str:
+    """A path as it may stand in a log: without the secret of a one-time link."""
+    return _LINK.sub(r"\1…", path)
 
 
 class Surroundings:
@@ -74,4 +80,4 @@ class Surroundings:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive_in_time, send_safely)
             took: dict[str, Any] = {"ms": round((time.perf_counter() - began) * 1000, 1)}
-            log.debug("request", method=scope["method"], path=scope["path"], status=status, **took)
+            log.debug("request", method=scope["method"], path=logged_path(scope["path"]), status=status, **took)

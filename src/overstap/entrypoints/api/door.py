@@ -24,6 +24,8 @@ from overstap.language import LOCALES
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]*)?"')
 _FAILURES = RateLimitItemPerMinute(60)
 """Tokens that are none, from one address: guessing one takes longer than the sun lasts, but need not be fast either."""
+_ATTEMPTS = RateLimitItemPerMinute(60)
+"""Attempts to sign in, from one address."""
 NOBODY = Principal("nobody", frozenset(), "nobody")
 
 
@@ -83,10 +85,18 @@ class Gatekeeper:
         except (NotAuthenticated, NotAllowed, TooMany):
             return False
 
+    def count_attempt(self, request: Request) -> None:
+        """Count an attempt to sign in.
+
+        Raises:
+            TooMany: when too many came from one address.
+        """
+        self._count(_ATTEMPTS, f"sign-in:{_address(request)}", "attempts a minute to sign in")
+
     def _recognise(self, request: Request) -> Principal:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            address = request.client.host if request.client else "unknown"
+            address = _address(request)
             if not self._limiter.test(_FAILURES, "failures", address):
                 raise TooMany("Too many tokens that are none came from this address.", 60)
             try:
@@ -97,7 +107,7 @@ class Gatekeeper:
         found = self._sessions.recognise(request) if self._sessions else None
         if found is None:
             raise NotAuthenticated(
-                "Say who you are: send `Authorization: Bearer TOKEN`; `overstap tokens create` makes one."
+                "Say who you are: send `Authorization: Bearer TOKEN` (`overstap tokens create` makes one), or sign in."
             )
         return found
 
@@ -121,6 +131,10 @@ class Gatekeeper:
             wanted = str(run_id).strip().upper()
             if not principal.sees(self.app.service.run(wanted).run.tenant_id):
                 raise NotFound(f"There is no run {wanted!r}; `overstap runs list` shows those there are.")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 def _kept_as(principal: Principal, key: str | None) -> str | None:

@@ -16,26 +16,29 @@ from starlette.exceptions import HTTPException
 from overstap import __version__
 from overstap.bootstrap import App
 from overstap.entrypoints.api.asgi import Surroundings
-from overstap.entrypoints.api.door import Gatekeeper, Sessions
+from overstap.entrypoints.api.door import Gatekeeper
 from overstap.entrypoints.api.problems import Problem, of_error
 from overstap.entrypoints.api.routes import ROUTERS
+from overstap.entrypoints.api.sign_in import SignIn
 from overstap.entrypoints.api.streams import Streams
 from overstap.errors import OverstapError
 
 PREFIX = "/api/v1"
 _ABOUT = """Carries tenants from one cloud-office subscription plan to another, durably.
 
-Every request but those for signing in sends `Authorization: Bearer TOKEN`. Every POST takes an `Idempotency-Key`: the
-same key and body get the same answer again. What fails is told as problem details (RFC 9457), in the language of
-`Accept-Language` (`nl` or `en`) where people read it.
+Every request but those for signing in sends `Authorization: Bearer TOKEN`, or the cookie of a session; in a session,
+what changes something also sends `X-CSRF-Token`, which `GET /api/v1/me` tells.
+
+Every POST takes an `Idempotency-Key`: the same key and body get the same answer again. What fails is told as problem
+details (RFC 9457), in the language of `Accept-Language` (`nl` or `en`) where people read it.
 """
 
 
-def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
+def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
     """The API over an application, which the caller closes.
 
     Args:
-        sessions: knows people by their browser's session.
+        sign_in: how people come in; None lets in nobody but programs with tokens.
     """
     api = FastAPI(
         title="Overstap",
@@ -48,7 +51,8 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         max_body_size=app.settings.api.body_limit,
         redirect_slashes=False,
     )
-    api.state.gate = Gatekeeper(app, sessions)
+    api.state.gate = Gatekeeper(app, sign_in.sessions if sign_in else None)
+    api.state.sign_in = sign_in
     api.state.app = app
     api.state.streams = Streams(app.live(), app.settings.api.stream_limit)
     under = APIRouter(prefix=PREFIX)
@@ -88,7 +92,10 @@ def document(api: FastAPI) -> dict[str, Any]:
         schemas[Problem.__name__] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
-        made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        made["security"] = [{"token": []}]
+        made["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "overstap_session"},
+        }
+        made["security"] = [{"token": []}, {"session": []}]
         api.openapi_schema = made
     return api.openapi_schema

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from overstap.app.principals import NotAllowed, NotAuthenticated
 from overstap.domain.findings import NotEligible
+from overstap.entrypoints.api.asgi import logged_path
 from overstap.entrypoints.api.errors import BadRequest, KeyReused, TooMany, Unavailable
 from overstap.errors import (
     BadInput,
@@ -110,7 +111,7 @@ def of_error(request: Request, error: Exception) -> Response:
             detail = told.get(HTTPStatus(error.status_code), str(error.detail))
             return problem(request, error.status_code, code, detail, error.headers)
         case _:
-            log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+            log.error("request_failed", path=logged_path(request.url.path), method=request.method, exc_info=error)
             return problem(
                 request,
                 HTTPStatus.INTERNAL_SERVER_ERROR,

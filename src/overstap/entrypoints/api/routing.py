@@ -132,8 +132,13 @@ def _problems(access: Access, method: str, path: str) -> dict[int | str, dict[st
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.BAD_GATEWAY,
         }
+    return problems(*statuses)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems with those statuses as an OpenAPI document tells of them, for the `responses` of a route."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    return {int(one): {"description": one.phrase, "content": content} for one in sorted(statuses)}
+    return {int(one): {"description": HTTPStatus(one).phrase, "content": content} for one in sorted(statuses)}
 
 
 class GuardedRoute(APIRoute):

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from overstap.entrypoints.api.streams import Streams
 from overstap.errors import BadInput, Refused
 
+_BACKLOG = 2048
 _GRACE_SECONDS = 5
 _CONNECTIONS = 1000
 _IDLE_SECONDS = 30
@@ -59,6 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
+        made.listen(_BACKLOG)  # from here on clients wait until the server is there, and are not sent away
     except OSError as error:
         raise BadInput(f"cannot listen on {host} port {port}: {error.strerror}; give --host or --port") from None
     return made

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
+import structlog
 import typer
 
 from overstap.app.tokens import LINK_TIME
@@ -14,7 +15,12 @@ from overstap.bootstrap import App
 from overstap.clock import format_duration
 from overstap.entrypoints.api import PREFIX, make_api
 from overstap.entrypoints.api.server import Server, ServingThread, ensure_safe, is_loopback, listen, url_of
+from overstap.entrypoints.api.sessions import is_secure
+from overstap.entrypoints.api.sign_in import SignIn
 from overstap.entrypoints.cli.face import Face
+from overstap.entrypoints.cli.orders import operator
+
+log = structlog.get_logger(__name__)
 
 HostOption = Annotated[
     str | None, typer.Option(metavar="HOST", help="Where the API listens; others reach it only with a way to sign in.")
@@ -39,9 +45,12 @@ def served(face: Face, app: App) -> Iterator[Server]:
     settings = app.settings.api
     known = bool(app.settings.sign_in.issuer) or app.tokens.anybody()
     ensure_safe(settings.host, sign_in=known)
+    if not is_loopback(settings.host) and not is_secure(app.settings.sign_in):
+        log.warning("sign_in_without_tls", public_url=app.settings.sign_in.public_url, why="cookies can be overheard")
     listening = listen(settings.host, settings.port)
     with listening:
-        server = Server(make_api(app), settings.header_time)
+        sign_in = SignIn(app, operator().removeprefix("operator:"))
+        server = Server(make_api(app, sign_in), settings.header_time)
         face.tell(f"API: {url_of(listening)}{PREFIX}")
         if not known and is_loopback(settings.host):
             link = f"{url_of(listening)}{PREFIX}/sign-in/{app.tokens.make_link()}"

@@ -9,6 +9,7 @@ from overstap.entrypoints.api.routes import (
     licences,
     replays,
     runs,
+    sign_in,
     tasks,
     tenants,
     tokens,
@@ -30,4 +31,5 @@ ROUTERS = (
     audit.router,
     webhooks.router,
     tokens.router,
+    sign_in.router,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Request
 from pydantic import Field
 
 from overstap.app.principals import Role
@@ -12,6 +12,7 @@ from overstap.entrypoints import shapes
 from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.routes.params import Body, Duration, Reason, Reasoned, Text
 from overstap.entrypoints.api.routing import Router
+from overstap.entrypoints.api.sign_in import SignIn
 from overstap.entrypoints.shapes import Json
 
 router = Router(tags=["tokens"])
@@ -29,15 +30,17 @@ class NewToken(Body):
 
 
 @router.get("/me")
-def show_me(call: Called) -> Json:
-    """Who the token or session is, and what it may do."""
+def show_me(call: Called, request: Request) -> Json:
+    """Who the token or session is, and what it may do; a session is told what to send as `X-CSRF-Token`."""
     principal = call.principal
+    sign_in: SignIn | None = request.app.state.sign_in
     return {
         "name": principal.name,
         "actor": principal.actor,
         "roles": sorted(principal.roles),
         "tenant_id": principal.tenant_id,
         "upn": principal.upn,
+        "csrf_token": sign_in.sessions.csrf_token(request) if sign_in and principal.in_session else None,
     }
 
 
