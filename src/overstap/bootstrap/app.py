@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,27 +18,32 @@ from overstap.app.auditing import Auditing
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
 from overstap.app.engine import Engine
+from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
+from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
+from overstap.app.pace import Pace
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
+from overstap.app.readiness import Readiness
 from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
-from overstap.app.service import WORKFLOWS, Service
+from overstap.app.service import Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.tokens import Tokens
+from overstap.app.traces import TracedRuns, Traces
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.worker import Worker
+from overstap.bootstrap.rules import credit_window, make_guard
 from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
 from overstap.domain.case import Limits
-from overstap.domain.change import Route
-from overstap.domain.locks import CREDIT_CHECK, Guard, PortalPage
-from overstap.errors import BadInput, Refused
+from overstap.domain.locks import Guard
+from overstap.errors import Refused
 from overstap.providers.embedded import Embedded
 from overstap.settings import Settings, WorkerSettings
 from overstap.steps import STEP_EVENTS, StepOptions, registry
@@ -47,10 +53,10 @@ from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.chains import Chains
 from overstap.store.checkpoints import Checkpoints
-from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
+from overstap.store.gauges import GaugeBook
 from overstap.store.history import History
 from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
@@ -60,13 +66,12 @@ from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.replays import PlanBook
-from overstap.store.runs import Runs
 from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
 from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
 from overstap.store.wakeup import Listener
-from overstap.workflow.files import Library, load_library
+from overstap.workflow.files import load_library
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +85,7 @@ class App:
         database: open, with a schema of today; closed together with this.
         clock: None takes the one the database lives by.
         make_provider: for tests; None makes the embedded provider of the settings.
+        traces: of what happens to runs and requests; closed together with this. None makes none.
     """
 
     def __init__(
@@ -89,12 +95,15 @@ class App:
         *,
         clock: Clock | None = None,
         make_provider: MakeProvider | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.fleet = Fleet(database)
         self.clock = clock or self.fleet.clock()
-        self.runs = Runs(database)
+        self.traces = traces or Traces()
+        self.figures = WorkerFigures()
+        self.runs = TracedRuns(database, self.traces)
         self.pauses = PauseBook(database)
         self.lines = Lines(database)
         self.notices = Notices(database)
@@ -111,7 +120,7 @@ class App:
             wizard_users=settings.rules.wizard_users,
             legacy_users=settings.rules.legacy_users,
             credit_threshold_cents=settings.rules.credit_threshold_cents,
-            credit_window=_credit_window(self.library),
+            credit_window=credit_window(self.library),
         )
         self.service = Service(self.runs, self.provider, self.catalog, self.library, limits, self.clock)
         self.portal = Portal(self.runs, self.provider, self.catalog, guard, self.clock)
@@ -146,10 +155,16 @@ class App:
             licence_chunk=settings.embedded.licence_chunk,
             remind_after=settings.tasks.remind_after,
         )
-        self.steps = registry(self.provider, self.catalog, options)
+        traced = self.traces.provider(self.provider)
+        self.steps = self.traces.steps(registry(traced, self.catalog, options))
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
         self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
         self.kept_answers = KeptAnswers(database, SystemClock())
+        stuck_after = settings.operators.stuck_after
+        self.dashboard = Dashboard(
+            GaugeBook(database), self.clock, late_after=lambda: self.late_after, stuck_after=stuck_after
+        )
+        self.readiness = Readiness(database, self.dashboard)
         self.looking = Looking(
             self.runs,
             History(database),
@@ -170,11 +185,11 @@ class App:
     @cached_property
     def engine(self) -> Engine:
         """What advances the runs of this database."""
-        claims = Claims(self.database, self._versions)
+        claims = CountedClaims(self.database, self._versions, self.figures, self.traces)
         return Engine(
             self.library,
             self.steps,
-            self.provider,
+            self.traces.provider(self.provider),
             claims,
             self.clock,
             lease=self.settings.worker.lease,
@@ -231,6 +246,7 @@ class App:
             settings or self.settings.worker,
             lambda wake: Listener(self.database, wake, lambda error: lost(error=error)),
             self.gate,
+            Pace(time.monotonic(), self.figures),
         )
 
     @property
@@ -255,6 +271,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the database."""
+        self.traces.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -277,21 +294,3 @@ def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualCloc
         clock = VirtualClock(now)
         with App(copied, database, clock=clock) as app:
             yield app, clock
-
-
-def _credit_window(library: Library) -> timedelta:
-    """How long a credit check may take: as the newest workflow says (rules.md R34)."""
-    newest = library.latest(WORKFLOWS[Route.WIZARD])
-    check = newest.states.get(CREDIT_CHECK)
-    if check is None or check.deadline is None:
-        raise BadInput(
-            f"{newest.path}: {newest.name} v{newest.version} has no state {CREDIT_CHECK} with a deadline; quotes tell "
-            "by it how long a credit check may last: keep that name."
-        )
-    return check.deadline.after
-
-
-def make_guard(library: Library, settings: Settings) -> Guard:
-    """What refuses from outside what a run locks, as its workflow file and the settings say."""
-    whole = settings.rules.portal_lock == "portal"
-    return Guard(library.locks, frozenset(PortalPage) if whole else frozenset({PortalPage.SUBSCRIPTIONS}))

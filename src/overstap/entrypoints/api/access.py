@@ -110,6 +110,10 @@ ACCESS: dict[str, Access] = {
     "verify_audit": _for(_PLATFORM),
     "make_checkpoint": _for(_PLATFORM),
     "export_audit": _for(_PLATFORM),
+    # health; a proxy on this machine may let others at /metrics, so it takes a token on loopback too
+    "show_health": ANYBODY,
+    "show_readiness": ANYBODY,
+    "show_metrics": _for(_VIEWER),
     # who may come in
     "list_tokens": _for(_PLATFORM),
     "create_token": _for(_PLATFORM),

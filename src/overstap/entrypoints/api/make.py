@@ -17,8 +17,10 @@ from overstap import __version__
 from overstap.bootstrap import App
 from overstap.entrypoints.api.asgi import Surroundings
 from overstap.entrypoints.api.door import Gatekeeper, Sessions
+from overstap.entrypoints.api.observing import Observed
 from overstap.entrypoints.api.problems import Problem, of_error
-from overstap.entrypoints.api.routes import ROUTERS
+from overstap.entrypoints.api.routes import AT_ROOT, ROUTERS
+from overstap.entrypoints.prometheus import Exposition, Requests
 from overstap.errors import OverstapError
 
 PREFIX = "/api/v1"
@@ -49,13 +51,17 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
     )
     api.state.gate = Gatekeeper(app, sessions)
     api.state.app = app
+    api.state.exposition = Exposition(app.figures, app.dashboard.look)
     under = APIRouter(prefix=PREFIX)
     for router in ROUTERS:
         under.include_router(router)
     api.include_router(under)
+    for router in AT_ROOT:
+        api.include_router(router)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
     api.add_middleware(Surroundings, body_time=app.settings.api.body_time)
+    api.add_middleware(Observed, requests=Requests(api.state.exposition), traces=app.traces)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api
 

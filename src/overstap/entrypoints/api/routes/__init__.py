@@ -1,10 +1,11 @@
-"""The routes of the API, a module for each kind of thing."""
+"""The routes of the API, a module for each kind of thing; those of `AT_ROOT` have no prefix."""
 
 from overstap.entrypoints.api.routes import (
     acts,
     audit,
     changes,
     fleet,
+    health,
     licences,
     replays,
     runs,
@@ -27,3 +28,4 @@ ROUTERS = (
     audit.router,
     tokens.router,
 )
+AT_ROOT = (health.router,)
