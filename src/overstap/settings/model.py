@@ -76,18 +76,10 @@ class WorkerSettings(Section):
 
     @model_validator(mode="after")
     def _each_process_has_a_port_for_its_metrics(self) -> Self:
-        last = self.metrics_port + self.processes - 1
-        if self.metrics_port and last > _LAST_PORT:
-            raise PydanticCustomError(
-                TOGETHER,
-                "the metrics of {processes} processes take the ports {first} to {last}, and {most} is the last there is",
-                {
-                    "processes": self.processes,
-                    "first": self.metrics_port,
-                    "last": last,
-                    "most": _LAST_PORT,
-                    "fields": ("metrics_port", "processes"),
-                },
+        if self.metrics_port and self.metrics_port + self.processes - 1 > _LAST_PORT:
+            raise ValueError(
+                f"the metrics of {self.processes} processes begin at port {self.metrics_port} and go past {_LAST_PORT}; "
+                "take a lower metrics_port"
             )
         return self
 

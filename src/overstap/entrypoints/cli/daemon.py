@@ -38,7 +38,7 @@ ProcessesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="W
 MetricsHostOption = Annotated[str | None, typer.Option(metavar="HOST", help="Where metrics are shown, to everybody.")]
 MetricsPortOption = Annotated[
     int | None,
-    typer.Option(min=1, max=65535, metavar="N", help="Show metrics to Prometheus; further processes on N+1…"),
+    typer.Option(min=1, max=65535, metavar="N", help="Show metrics to Prometheus; other processes on N+1…"),
 ]
 
 
