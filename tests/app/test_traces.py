@@ -96,9 +96,10 @@ def test_two_workers_add_to_the_one_trace_of_a_run(traced: MakeTraced, clock: Vi
     assert all(any(span.name.startswith("step ") for span in one.spans) for one in workers)
     (root,) = [span for span in spans if span.parent is None]
     assert ("run plan_change", root_id) == (root.name, root.context.span_id)
-    assert root.end_time - root.start_time == (clock.now() - timedelta(seconds=1) - START) // timedelta(
-        microseconds=1
-    ) * 1000
+    assert (
+        root.end_time - root.start_time
+        == (clock.now() - timedelta(seconds=1) - START) // timedelta(microseconds=1) * 1000
+    )
     inner = [span for span in spans if span.name.startswith(("step ", "commit", "submit"))]
     assert {root_id} == {span.parent.span_id for span in inner}
     assert len(named(spans, "commit")) == len([one for one in inner if one.name.startswith("step ")])
@@ -162,9 +163,7 @@ def test_the_request_that_submits_a_run_and_its_trace_lead_to_each_other(traced:
     assert 201 == request.attributes["http.response.status_code"]
 
 
-def test_every_worker_takes_the_same_traces_into_a_sample(
-    traced: MakeTraced, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_worker_takes_the_same_traces_into_a_sample(traced: MakeTraced, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
     world = traced()

@@ -52,7 +52,8 @@ def a_run(chance: random.Random, number: int) -> tuple[Run, Row]:
         wake_at=wake,
         deadline_at=deadline,
     )
-    row = {"due_at": run.due_at, "claimed_by": None, "claim_until": None, "priority": chance.choice(list(Priority)).rank}
+    priority = chance.choice(list(Priority)).rank
+    row = {"due_at": run.due_at, "claimed_by": None, "claim_until": None, "priority": priority}
     if not ended and chance.random() < 0.3:
         until = NOW + chance.choice([-1, 1]) * MINUTE
         row |= {"claimed_by": chance.choice(list(WORKERS)), "claim_until": until, "due_at": until}
@@ -64,9 +65,7 @@ def runs(database: Database) -> list[tuple[Run, Row]]:
     chance = random.Random(11)
     made = [a_run(chance, number) for number in range(200)]
     with database.write() as connection:
-        rows = [
-            {**fixed_values(run), **changing_values(run), "claim_token": 0, "inbox": 0, **row} for run, row in made
-        ]
+        rows = [{**fixed_values(run), **changing_values(run), "claim_token": 0, "inbox": 0, **row} for run, row in made]
         connection.execute(insert(RUN), rows)
         tell_tally(connection, ((None, run) for run, _ in made))
     return made
@@ -148,9 +147,9 @@ def test_what_failed_is_counted_by_whether_somebody_must_look(database: Database
 def test_what_is_due_is_counted_with_its_oldest_by_priority(database: Database, runs: list[tuple[Run, Row]]) -> None:
     due = [row for _, row in runs if row["due_at"] is not None and row["due_at"] <= NOW]
 
-    assert {
-        one: backlog(row["due_at"] for row in due if row["priority"] == one.rank) for one in Priority
-    } == gauges(database).due
+    assert {one: backlog(row["due_at"] for row in due if row["priority"] == one.rank) for one in Priority} == gauges(
+        database
+    ).due
 
 
 def test_a_deadline_that_has_passed_is_counted_whoever_holds_the_run(

@@ -78,7 +78,7 @@ class WorkerSettings(Section):
     def _each_process_has_a_port_for_its_metrics(self) -> Self:
         if self.metrics_port and self.metrics_port + self.processes - 1 > _LAST_PORT:
             raise ValueError(
-                f"the metrics of {self.processes} processes begin at port {self.metrics_port} and go past {_LAST_PORT}; "
+                f"the metrics of {self.processes} processes go from port {self.metrics_port} on past {_LAST_PORT}: "
                 "take a lower metrics_port"
             )
         return self

@@ -39,7 +39,17 @@ class Observed:
             try:
                 await self._app(scope, receive, send_on)
             finally:
-                # The template, not the path: there are as many paths as runs.
-                route = getattr(scope.get("route"), "path", None) or _NO_ROUTE
+                route = _template(scope)
                 answered(route, status)
                 self._requests.add(scope["method"], route, status, time.perf_counter() - began)
+
+
+def _template(scope: Scope) -> str:
+    """The template of the request's route, not its path: there are as many paths as runs."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return _NO_ROUTE
+    # A route may know itself without the prefix that it is reached under.
+    path: str = scope["path"]
+    before = path.split("/")[: path.count("/") - template.count("/") + 1]
+    return "/".join(before) + str(template)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from fastapi import Request
 from fastapi.responses import PlainTextResponse, Response
+from typing_extensions import TypedDict
 
 from overstap.app.readiness import LIMIT_SECONDS, NOT_READY
 from overstap.entrypoints.api.call import Called
