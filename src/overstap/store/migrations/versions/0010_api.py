@@ -16,6 +16,7 @@ _DEAD = sa.text("status = 'dead'")
 
 
 def upgrade() -> None:
+    op.add_column("signal", sa.Column("request", sa.Text(), nullable=True))
     op.create_table(
         "api_token",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -99,3 +100,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("delivery", "webhook", "feed", "kept_answer", "sign_in_link", "api_token"):
         op.drop_table(table)
+    op.drop_column("signal", "request")
