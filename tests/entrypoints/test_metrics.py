@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+import runbook
 from overstap.app import readiness
 from overstap.app.principals import Role
 from overstap.bootstrap import App
@@ -314,3 +316,19 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(cli: Cli) -> None:
 
     assert 2 == said.code  # type: ignore[attr-defined]
     assert f"cannot show metrics on 127.0.0.1 port {port}: Address already in use" in said.err  # type: ignore[attr-defined]
+
+
+_NAME = re.compile(r"\boverstap_[a-z_]+\b")
+
+
+def test_the_runbook_tells_of_every_metric_and_of_no_other(app: App, get: Get) -> None:
+    section = runbook.sections()["Watching over it"]
+    table = {name for line in section.splitlines() if line.startswith("| `overstap_") for name in _NAME.findall(line)}
+    shown = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in text_string_to_metric_families(get("/metrics", Role.VIEWER).text)
+        if family.name.startswith("overstap_")
+    }
+
+    assert shown == table
+    assert set() == set(_NAME.findall(section)) - shown
