@@ -224,16 +224,19 @@ def test_a_database_that_is_away_is_told_and_the_process_lives(get: Get) -> None
 
 def test_a_database_that_hangs_holds_up_nobody(app: App, get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
     looks, go_on = [], threading.Event()
+    gave_up: list[Database] = []
 
     def hang(database: Database) -> None:
         looks.append(database)
         go_on.wait(PATIENCE)
+        gave_up.append(database)
         raise DatabaseUnavailable("it was away")
 
     monkeypatch.setattr(readiness, "schema_status", hang)
     monkeypatch.setattr("overstap.entrypoints.api.routes.health.LIMIT_SECONDS", 0.2)
     try:
         answers = [get("/readyz"), get("/readyz")]
+        assert [] == gave_up
     finally:
         go_on.set()
 

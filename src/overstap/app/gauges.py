@@ -53,7 +53,6 @@ class Dashboard:
         with self._lock:
             began = self._seconds()
             if self._known is None or began >= self._good_until:
-                self._known = None
                 self._known = self._book.read(self._clock.now(), self._late_after(), self._stuck_after)
                 ended = self._seconds()
                 self._good_until = ended + max(_AT_LEAST_SECONDS, _TIMES * (ended - began))
