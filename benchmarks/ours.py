@@ -18,7 +18,9 @@ from typing import Any
 
 from children import tell
 from overstap.app.engine import Engine
+from overstap.app.figures import WorkerFigures
 from overstap.app.limiting import Gate
+from overstap.app.pace import Pace
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.settings import WorkerSettings
@@ -221,7 +223,8 @@ def bench(url: str, *, ledger: Path | None = None, lease: float | None = None, p
     )
     fleet = Fleet(database)
     gate = Gate(None, (), {}, clock, settings.lease)
-    worker = Worker(engine, fleet, settings, lambda wake: Listener(database, wake, print), gate)
+    pace = Pace(time.monotonic(), WorkerFigures())
+    worker = Worker(engine, fleet, settings, lambda wake: Listener(database, wake, print), gate, pace)
     try:
         yield Bench(worker, engine, claims, fleet)
     finally:

@@ -16,7 +16,9 @@ from greenlet import GreenletExit
 from sqlalchemy import func, select
 
 from overstap.app.engine import Engine
+from overstap.app.figures import WorkerFigures
 from overstap.app.limiting import Gate
+from overstap.app.pace import Pace
 from overstap.app.worker import Worker
 from overstap.clock import SystemClock
 from overstap.errors import DatabaseUnavailable
@@ -134,6 +136,7 @@ class Bench:
             self.settings,
             lambda wake: Listener(self.database, wake, lambda _: None),
             self.gate(),
+            Pace(0.0, WorkerFigures()),
         )
 
     def start(self, engine: Engine | None = None) -> Worker:

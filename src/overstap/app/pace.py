@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from overstap.app.figures import WorkerFigures
+from overstap.app.mailbox import StepEnded
+
 _OVER = 60.0
 """Seconds that the rate looks back."""
 
@@ -13,15 +16,18 @@ class Pace:
 
     Args:
         now: seconds of any clock that only goes forward.
+        figures: of the process, which count each step too.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, figures: WorkerFigures) -> None:
         self.steps = 0
+        self._figures = figures
         self._marks = deque([(now, 0)])
 
-    def step(self) -> None:
+    def step(self, ended: StepEnded) -> None:
         """Count one step that was done."""
         self.steps += 1
+        self._figures.step(ended)
 
     def told(self, now: float) -> tuple[int, float]:
         """All steps, and those per second over the last minute, or since the start; to be asked now and then."""

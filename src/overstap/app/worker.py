@@ -46,6 +46,7 @@ class Worker:
     Args:
         listen: given a function to call, answers what calls it whenever runs become due in another process.
         gate: lets steps be started.
+        pace: counts steps.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Worker:
         settings: WorkerSettings,
         listen: Callable[[Callable[[], None]], Wakeups],
         gate: Gate,
+        pace: Pace,
     ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{str(ULID())[-6:].lower()}"
         self._engine = engine
@@ -72,7 +74,7 @@ class Worker:
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._renewed = time.monotonic()
         self._reach = Reach(settings, overlaps=engine.claims.overlaps)
-        self._pace = Pace(time.monotonic())
+        self._pace = pace
         self._closed = False
         self._look, self._looked = True, time.monotonic()
         self._next_due_known = False
@@ -224,7 +226,7 @@ class Worker:
             self._crew.forget(run_id)
             if item.performed is not None:
                 self._reach.learn(item.took)
-            self._pace.step()
+            self._pace.step(item)
             claim = self._held.get(run_id)
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work
@@ -279,10 +281,9 @@ class Worker:
         """Let go what has no step in flight; answers whether the worker may leave."""
         self._crew.drop_waiting()
         waiting = [claim for run_id, claim in self._held.items() if run_id not in self._crew]
-        if waiting:
-            self._forget(self._settler.patiently(lambda: self._engine.claims.release(waiting)))
-            for claim in waiting:
-                self._held.pop(claim.run.id, None)
+        self._forget(self._settler.patiently(lambda: self._engine.claims.release(waiting)))
+        for claim in waiting:
+            self._held.pop(claim.run.id, None)
         return not len(self._crew) or self._grace_left() <= 0
 
     def _grace_left(self) -> float:

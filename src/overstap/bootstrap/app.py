@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -19,13 +17,17 @@ from overstap.app.channels import open_channels
 from overstap.app.credit_decisions import CreditDecisions
 from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
+from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
+from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.live import Live
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
+from overstap.app.pace import Pace
 from overstap.app.portal import Portal
 from overstap.app.questions import Questions
+from overstap.app.readiness import Readiness
 from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
@@ -33,12 +35,14 @@ from overstap.app.service import Service
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.tokens import Tokens
+from overstap.app.traces import TracedRuns, Traces
 from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
 from overstap.bootstrap.rules import limits_of_rules, make_guard
-from overstap.clock import Clock, ScaledClock, SystemClock, VirtualClock
+from overstap.bootstrap.stage import stage
+from overstap.clock import Clock, ScaledClock, SystemClock
 from overstap.domain.locks import Guard
 from overstap.errors import Refused
 from overstap.providers.embedded import Embedded
@@ -50,12 +54,12 @@ from overstap.store.audit import Audit
 from overstap.store.audit_books import BooksAudit
 from overstap.store.chains import Chains
 from overstap.store.checkpoints import Checkpoints
-from overstap.store.claims import Claims
 from overstap.store.counting import RunCounts
 from overstap.store.database import Database
 from overstap.store.deliveries import DeliveryBook
 from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
+from overstap.store.gauges import GaugeBook
 from overstap.store.history import History
 from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
@@ -65,8 +69,6 @@ from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
 from overstap.store.replays import PlanBook
-from overstap.store.runs import Runs
-from overstap.store.schema import upgrade_schema
 from overstap.store.search import RunSearch
 from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
@@ -86,6 +88,7 @@ class App:
         database: open, with a schema of today; closed together with this.
         clock: None takes the one the database lives by.
         make_provider: for tests; None makes the embedded provider of the settings.
+        traces: of what happens to runs and requests; closed together with this. None makes none.
     """
 
     def __init__(
@@ -95,12 +98,15 @@ class App:
         *,
         clock: Clock | None = None,
         make_provider: MakeProvider | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.fleet = Fleet(database)
         self.clock = clock or self.fleet.clock()
-        self.runs = Runs(database)
+        self.traces = traces or Traces()
+        self.figures = WorkerFigures()
+        self.runs = TracedRuns(database, self.traces)
         self.pauses = PauseBook(database)
         self.lines = Lines(database)
         self.notices = Notices(database)
@@ -149,11 +155,17 @@ class App:
             licence_chunk=settings.embedded.licence_chunk,
             remind_after=settings.tasks.remind_after,
         )
-        self.steps = registry(self.provider, self.catalog, options)
+        traced = self.traces.provider(self.provider)
+        self.steps = self.traces.steps(registry(traced, self.catalog, options))
         self.operators = Operators(Acts(database), self.pauses, self.library, self.steps, self.clock)
         self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
         self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
         self.kept_answers = KeptAnswers(database, SystemClock())
+        stuck_after = settings.operators.stuck_after
+        self.dashboard = Dashboard(
+            GaugeBook(database), self.clock, late_after=lambda: self.late_after, stuck_after=stuck_after
+        )
+        self.readiness = Readiness(database, self.dashboard)
         self.looking = Looking(
             self.runs,
             History(database),
@@ -174,11 +186,11 @@ class App:
     @cached_property
     def engine(self) -> Engine:
         """What advances the runs of this database."""
-        claims = Claims(self.database, self._versions)
+        claims = CountedClaims(self.database, self._versions, self.figures, self.traces)
         return Engine(
             self.library,
             self.steps,
-            self.provider,
+            self.traces.provider(self.provider),
             claims,
             self.clock,
             lease=self.settings.worker.lease,
@@ -232,13 +244,20 @@ class App:
         return Rehearsals(
             self.database,
             self.provider,
-            lambda: _stage(self.settings, self.clock.now()),
+            lambda: stage(self.settings, self.clock.now(), App),
             most_runs=self.settings.replay.rehearse_runs,
         )
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
-        return Worker(self.engine, self.fleet, settings or self.settings.worker, self._listen, self.gate)
+        return Worker(
+            self.engine,
+            self.fleet,
+            settings or self.settings.worker,
+            self._listen,
+            self.gate,
+            Pace(time.monotonic(), self.figures),
+        )
 
     def live(self) -> Live:
         """What follows the journals of this database as they grow."""
@@ -269,6 +288,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the database."""
+        self.traces.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -278,16 +298,3 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@contextmanager
-def _stage(settings: Settings, now: datetime) -> Iterator[tuple[App, VirtualClock]]:
-    """An application over an empty database that is gone afterwards; its time begins now, and its provider is well."""
-    with TemporaryDirectory(prefix="overstap-rehearsal-") as folder:
-        database = Database(f"sqlite:///{Path(folder) / 'rehearsal.db'}")
-        upgrade_schema(database)
-        well = settings.embedded.model_copy(update={"faults": ()})
-        copied = settings.model_copy(update={"embedded": well})
-        clock = VirtualClock(now)
-        with App(copied, database, clock=clock) as app:
-            yield app, clock

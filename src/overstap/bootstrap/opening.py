@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overstap.app.traces import open_traces
 from overstap.bootstrap.app import App
 from overstap.clock import SystemClock
 from overstap.errors import NotFound, Refused
@@ -30,7 +31,8 @@ def open_app(settings: Settings, *, upgrade: bool = False, speed: float | None =
         _make_ready(database, upgrade=upgrade, create=create)
         if speed is not None:
             Fleet(database).set_speed(speed, SystemClock().now())
-        return App(settings, database)
+        clock = Fleet(database).clock()
+        return App(settings, database, clock=clock, traces=open_traces(clock))
     except BaseException:
         database.close()
         raise

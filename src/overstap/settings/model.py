@@ -37,9 +37,16 @@ TOGETHER: Literal["together"] = "together"
 
 CreditAnswers = Literal["limit", "never"]
 
+_LAST_PORT = 65535
+
 
 class WorkerSettings(Section):
-    """How a worker claims and works (design §4); all durations are machine time."""
+    """How a worker claims and works (design §4); all durations are machine time.
+
+    Attributes:
+        metrics_host, metrics_port: where Prometheus finds the figures of the first process; the others have the ports
+            after it. 0 for nowhere.
+    """
 
     processes: int = Field(default=1, ge=1)
     batch: int = Field(default=500, ge=1)
@@ -49,6 +56,8 @@ class WorkerSettings(Section):
     heartbeat: PositiveDuration = timedelta(seconds=5)
     grace: Duration = timedelta(seconds=20)
     call_limit: PositiveDuration = timedelta(seconds=20)
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
 
     @model_validator(mode="after")
     def _a_call_ends_well_within_its_claim(self) -> Self:
@@ -62,6 +71,15 @@ class WorkerSettings(Section):
                     "lease": format_duration(self.lease),
                     "fields": ("call_limit", "lease"),
                 },
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _each_process_has_a_port_for_its_metrics(self) -> Self:
+        if self.metrics_port and self.metrics_port + self.processes - 1 > _LAST_PORT:
+            raise ValueError(
+                f"the metrics of {self.processes} processes go from port {self.metrics_port} on past {_LAST_PORT}: "
+                "take a lower metrics_port"
             )
         return self
 

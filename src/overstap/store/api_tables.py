@@ -12,6 +12,7 @@ from overstap.store.tables import moment
 
 _IDENTITY = BigInteger().with_variant(Integer, "sqlite")
 _WAITING = text("status = 'waiting'")
+_DEAD = text("status = 'dead'")
 
 
 def _list() -> Any:
@@ -114,6 +115,7 @@ class DeliveryRow(SQLModel, table=True):
         Index("delivery_in_order", "webhook_id", "run_id", "seq",
               sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("delivery_of_webhook", "webhook_id", "id"),
+        Index("delivery_dead", "webhook_id", sqlite_where=_DEAD, postgresql_where=_DEAD),
     )  # fmt: skip
 
     id: str = Field(sa_type=Text, primary_key=True)

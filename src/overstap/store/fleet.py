@@ -54,9 +54,14 @@ class WorkerRecord:
         Args:
             late_after: without a heartbeat for longer it is late: frozen, dead, or cut off from the database.
         """
-        if self.stopped_at is not None:
-            return Standing.STOPPED
-        return Standing.LATE if now - self.heartbeat_at > late_after else Standing.ALIVE
+        return standing(self.heartbeat_at, self.stopped_at, now, late_after)
+
+
+def standing(heartbeat_at: datetime, stopped_at: datetime | None, now: datetime, late_after: timedelta) -> Standing:
+    """Whether a worker lives; see `WorkerRecord`."""
+    if stopped_at is not None:
+        return Standing.STOPPED
+    return Standing.LATE if now - heartbeat_at > late_after else Standing.ALIVE
 
 
 class Fleet:

@@ -123,6 +123,10 @@ ACCESS: dict[str, Access] = {
     "replay_deliveries": _for(_PLATFORM, _ADMIN),
     "test_webhook": _for(_PLATFORM, _ADMIN),
     "take_credit_decision": ANYBODY,
+    # health; a proxy on this machine may let others at /metrics, so it takes a token on loopback too
+    "show_health": ANYBODY,
+    "show_readiness": ANYBODY,
+    "show_metrics": _for(_VIEWER),
     # who may come in
     "list_tokens": _for(_PLATFORM),
     "create_token": _for(_PLATFORM, secret="token"),  # noqa: S106 - the name of a field

@@ -17,10 +17,12 @@ from overstap import __version__
 from overstap.bootstrap import App
 from overstap.entrypoints.api.asgi import Surroundings
 from overstap.entrypoints.api.door import Gatekeeper
+from overstap.entrypoints.api.observing import Observed
 from overstap.entrypoints.api.problems import Problem, of_error
-from overstap.entrypoints.api.routes import ROUTERS
+from overstap.entrypoints.api.routes import AT_ROOT, ROUTERS
 from overstap.entrypoints.api.sign_in import SignIn
 from overstap.entrypoints.api.streams import Streams
+from overstap.entrypoints.prometheus import Exposition, Requests
 from overstap.errors import OverstapError
 
 PREFIX = "/api/v1"
@@ -55,13 +57,17 @@ def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
     api.state.sign_in = sign_in
     api.state.app = app
     api.state.streams = Streams(app.live(), app.settings.api.stream_limit)
+    api.state.exposition = Exposition(app.figures, app.dashboard.look)
     under = APIRouter(prefix=PREFIX)
     for router in ROUTERS:
         under.include_router(router)
     api.include_router(under)
+    for router in AT_ROOT:
+        api.include_router(router)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
     api.add_middleware(Surroundings, body_time=app.settings.api.body_time)
+    api.add_middleware(Observed, requests=Requests(api.state.exposition), traces=app.traces)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api
 

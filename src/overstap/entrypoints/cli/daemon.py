@@ -6,11 +6,13 @@ import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from types import FrameType
 from typing import Annotated, Any, Protocol, Self
 
+import structlog
 import typer
 
 from overstap.bootstrap import App
@@ -20,6 +22,9 @@ from overstap.entrypoints.cli.face import Face, command
 from overstap.entrypoints.cli.filters import duration
 from overstap.entrypoints.cli.processes import INTERRUPTED, Supervisor
 from overstap.entrypoints.cli.serving import HostOption, PortOption, listen_at, served
+from overstap.entrypoints.prometheus import Exposition, exposed
+
+log = structlog.get_logger(__name__)
 
 UntilIdleFlag = Annotated[
     bool, typer.Option("--until-idle", help="End when nothing is due and nothing is held; parked runs may be left.")
@@ -31,6 +36,11 @@ GraceOption = Annotated[
 ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Steps that may be done at once.")]
 BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs that may be held at once.")]
 ProcessesOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes under this one.")]
+MetricsHostOption = Annotated[str | None, typer.Option(metavar="HOST", help="Where metrics are shown, to everybody.")]
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, metavar="N", help="Show metrics to Prometheus; other processes on N+1…"),
+]
 
 
 class Stoppable(Protocol):
@@ -85,9 +95,19 @@ def worker(
     threads: ThreadsOption = None,
     batch: BatchOption = None,
     processes: ProcessesOption = None,
+    metrics_host: MetricsHostOption = None,
+    metrics_port: MetricsPortOption = None,
 ) -> None:
     """Carry runs on until SIGTERM; as many workers as you like, on any host that reaches the database."""
-    _set(face, grace=grace, threads=threads, batch=batch, processes=processes)
+    _set(
+        face,
+        grace=grace,
+        threads=threads,
+        batch=batch,
+        processes=processes,
+        metrics_host=metrics_host,
+        metrics_port=metrics_port,
+    )
     settings = face.settings
     if settings.worker.processes > 1:
         with face.app(create=True):
@@ -157,13 +177,23 @@ def work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
     """Be a worker, and tell operators meanwhile, until the switch or `until_idle` ends it."""
     made = app.worker()
     switch.guard(made)
-    with app.telling():
+    with app.telling(), _metrics(app):
         made.run(until_idle=until_idle)
     if made.in_flight:
         # Its threads are still in a step; waiting for them would break the promise of --grace.
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)
+
+
+@contextmanager
+def _metrics(app: App) -> Iterator[None]:
+    """What the process measures of itself is shown for as long as the block lasts, where the settings say."""
+    host, port = app.settings.worker.metrics_host, app.settings.worker.metrics_port
+    with exposed(Exposition(app.figures), host, port) if port else nullcontext(port) as taken:
+        if port:
+            log.info("metrics_shown", host=host, port=taken)
+        yield
 
 
 def add_to(app: typer.Typer) -> None:

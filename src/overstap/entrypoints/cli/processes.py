@@ -57,7 +57,7 @@ class Supervisor:
     """
 
     def __init__(self, settings: Settings, *, until_idle: bool) -> None:
-        self._order = pickle.dumps((settings, until_idle))
+        self._settings = settings
         self._until_idle = until_idle
         self._places = [_Place(number) for number in range(1, settings.worker.processes + 1)]
         self._news: SimpleQueue[_Ended | int] = SimpleQueue()
@@ -117,9 +117,17 @@ class Supervisor:
         # The order goes by the pipe and not by the command line: it may hold the database's password.
         assert place.process.stdin is not None  # noqa: S101 - it was asked for
         with suppress(BrokenPipeError):  # it died already; its end tells
-            place.process.stdin.write(self._order)
+            place.process.stdin.write(pickle.dumps((self._settings_of(place), self._until_idle)))
             place.process.stdin.flush()
         threading.Thread(target=self._wait, args=(place, place.process), daemon=True).start()
+
+    def _settings_of(self, place: _Place) -> Settings:
+        """The settings for one process: its metrics have a port of their own."""
+        worker = self._settings.worker
+        if not worker.metrics_port:
+            return self._settings
+        port = worker.metrics_port + place.number - 1
+        return self._settings.model_copy(update={"worker": worker.model_copy(update={"metrics_port": port})})
 
     def _wait(self, place: _Place, process: subprocess.Popen[bytes]) -> None:
         self._news.put(_Ended(place, process.wait()))

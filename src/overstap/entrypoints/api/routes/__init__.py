@@ -1,4 +1,4 @@
-"""The routes of the API, a module for each kind of thing."""
+"""The routes of the API, a module for each kind of thing; those of `AT_ROOT` have no prefix."""
 
 from overstap.entrypoints.api.routes import (
     acts,
@@ -6,6 +6,7 @@ from overstap.entrypoints.api.routes import (
     changes,
     events,
     fleet,
+    health,
     licences,
     replays,
     runs,
@@ -33,3 +34,4 @@ ROUTERS = (
     tokens.router,
     sign_in.router,
 )
+AT_ROOT = (health.router,)

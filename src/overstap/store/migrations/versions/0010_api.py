@@ -12,6 +12,7 @@ down_revision = "0009"
 
 _IDENTITY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _WAITING = sa.text("status = 'waiting'")
+_DEAD = sa.text("status = 'dead'")
 
 
 def upgrade() -> None:
@@ -98,6 +99,7 @@ def upgrade() -> None:
         postgresql_where=_WAITING,
     )
     op.create_index("delivery_of_webhook", "delivery", ["webhook_id", "id"], unique=False)
+    op.create_index("delivery_dead", "delivery", ["webhook_id"], sqlite_where=_DEAD, postgresql_where=_DEAD)
 
 
 def downgrade() -> None:
