@@ -44,6 +44,9 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        head_only = scope["method"] == "HEAD"
+        if head_only:  # the same as GET, without the body (RFC 9110 §9.3.2)
+            scope = {**scope, "method": "GET"}
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else str(ULID())
         scope["request_id"] = request_id
@@ -64,12 +67,16 @@ class Surroundings:
         async def send_safely(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 for name, value in _SAFE.items():
                     headers.setdefault(name, value)
+            elif head_only:
+                return
             await send(message)
+            if head_only:
+                await send({"type": "http.response.body", "body": b""})  # at once: a stream would never end
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive_in_time, send_safely)
