@@ -173,18 +173,11 @@ class Asker:
 
     def _minimal(self, schema: dict[str, Any], name: str, filled: Values) -> Any:
         """The least that a schema takes; a property of a name that `filled` knows is that."""
-        if reference := schema.get("$ref"):
-            return self._minimal(self._schemas[reference.rpartition("/")[2]], name, filled)
-        for several in ("anyOf", "oneOf", "allOf"):
-            if several in schema:
-                real = next(one for one in schema[several] if one.get("type") != "null")
-                return self._minimal(real, name, filled)
+        schema = self._plain(schema)
         if name in filled:
             return filled[name]
-        if "enum" in schema:
-            return schema["enum"][0]
-        if "const" in schema:
-            return schema["const"]
+        if "enum" in schema or "const" in schema:
+            return schema["const"] if "const" in schema else schema["enum"][0]
         match schema.get("type"):
             case "object":
                 asked = schema.get("required", [])
@@ -198,6 +191,17 @@ class Asker:
         if schema.get("format") in {"uri", "url"} or name == "url":
             return "https://example.com/hook"
         return "1h" if "pattern" in schema else "a reason"
+
+    def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """What a schema refers to; the first of several that is not null."""
+        while True:
+            several = [one for kind in ("anyOf", "oneOf", "allOf") for one in schema.get(kind, ())]
+            if reference := schema.get("$ref"):
+                schema = self._schemas[reference.rpartition("/")[2]]
+            elif several:
+                schema = next(one for one in several if one.get("type") != "null")
+            else:
+                return schema
 
 
 def nowhere(value: Any) -> Any:

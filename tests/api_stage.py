@@ -14,7 +14,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from overstap.app.principals import Role
+from overstap.app.principals import STAFF, Role
 from overstap.app.replay_planning import Wish
 from overstap.bootstrap import App
 from overstap.clock import VirtualClock
@@ -32,6 +32,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BUSY, FREE = "kapper-anna", "bakkerij-de-vries"
 """Of a tenant whose change goes the manual way, and of one that has none."""
 TWIN = "7d0c4a55-8a3e-5f0e-9d38-5b7f3c1e2a90"
+PLATFORM = "platform"
 ANSWER = 5.0
 """Seconds that a live stream has for its first answer."""
 
@@ -82,9 +83,8 @@ class InProcess(httpx.AsyncBaseTransport):
         if not asked.done():
             with suppress(TimeoutError):
                 await asyncio.wait_for(asked, ANSWER)
-        elif error := asked.exception():
-            if not start:
-                raise error
+        elif (error := asked.exception()) and not start:
+            raise error
         return httpx.Response(start["status"], headers=start["headers"], content=bytes(body))
 
 
@@ -120,20 +120,21 @@ class Stage:
         )
         self.plan = plan.id
         self.tokens = {str(role): self.token(str(role), role) for role in Role if role is not Role.TENANT_ADMIN}
-        self.tokens["tenant_admin"] = self.token("own", Role.TENANT_ADMIN, self.own)
-        self.tokens["foreign_admin"] = self.token("foreign", Role.TENANT_ADMIN, self.foreign)
+        self.tokens["everything"] = self.token("everything", *STAFF)
+        self.tokens["tenant_admin"] = self.token("own", Role.TENANT_ADMIN, tenant=self.own)
+        self.tokens["foreign_admin"] = self.token("foreign", Role.TENANT_ADMIN, tenant=self.foreign)
 
     def _order(self, tenant: Tenant) -> str:
         change = PlanChange(tenant.id, tenant.subscriptions[0].id, "e1", route=Route.MANUAL)
         return self.app.service.submit(change)[0].run.id
 
-    def token(self, name: str, role: Role, tenant: Tenant | None = None, valid_for: timedelta | None = None) -> str:
+    def token(self, name: str, *roles: Role, tenant: Tenant | None = None, valid_for: timedelta | None = None) -> str:
         """The text of a new token."""
         of = {} if tenant is None else {"tenant_id": tenant.id, "upn": tenant.admins[0].upn}
-        made = self.app.tokens.create(name, {role}, actor="test", reason="test", valid_for=valid_for, **of)
+        made = self.app.tokens.create(name, roles, actor="test", reason="test", valid_for=valid_for, **of)
         return made[1]
 
-    def ask(self, method: str, path: str, token: str | None = "platform", **more: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, token: str | None = PLATFORM, **more: Any) -> httpx.Response:
         """One request under `/api/v1`.
 
         Args:
@@ -156,9 +157,9 @@ class Stage:
             headers["authorization"] = f"Bearer {self.tokens.get(token, token)}"
         return {"headers": headers, **more}
 
-    def headers(self, token: str = "platform") -> dict[str, str]:
+    def headers(self, token: str = PLATFORM) -> dict[str, str]:
         """What signs a request."""
-        return {"authorization": f"Bearer {self.tokens[token]}"}
+        return {"Authorization": f"Bearer {self.tokens[token]}"}
 
     @contextmanager
     def served(self) -> Iterator[str]:
@@ -185,9 +186,7 @@ def twin(export: TenantExport) -> TenantExport:
         id=TWIN,
         name="Twin",
         subscriptions=(replace(sold, id=str(uuid5(NAMESPACE_URL, sold.id))),),
-        users=tuple(
-            replace(one, id=str(uuid5(NAMESPACE_URL, one.id)), upn=other(one.upn)) for one in export.users
-        ),
+        users=tuple(replace(one, id=str(uuid5(NAMESPACE_URL, one.id)), upn=other(one.upn)) for one in export.users),
         domains=tuple(replace(one, name=f"twin-{one.name}") for one in export.domains),
         admins=tuple(replace(one, upn=other(one.upn)) for one in export.admins),
         assignments=tuple(
