@@ -32,7 +32,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BUSY, FREE = "kapper-anna", "bakkerij-de-vries"
 """Of a tenant whose change goes the manual way, and of one that has none."""
 TWIN = "7d0c4a55-8a3e-5f0e-9d38-5b7f3c1e2a90"
-PLATFORM = "platform"
+EVERYTHING = "everything"
 ANSWER = 5.0
 """Seconds that a live stream has for its first answer."""
 
@@ -134,7 +134,7 @@ class Stage:
         made = self.app.tokens.create(name, roles, actor="test", reason="test", valid_for=valid_for, **of)
         return made[1]
 
-    def ask(self, method: str, path: str, token: str | None = PLATFORM, **more: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, token: str | None = EVERYTHING, **more: Any) -> httpx.Response:
         """One request under `/api/v1`.
 
         Args:
@@ -157,7 +157,7 @@ class Stage:
             headers["authorization"] = f"Bearer {self.tokens.get(token, token)}"
         return {"headers": headers, **more}
 
-    def headers(self, token: str = PLATFORM) -> dict[str, str]:
+    def headers(self, token: str = EVERYTHING) -> dict[str, str]:
         """What signs a request."""
         return {"Authorization": f"Bearer {self.tokens[token]}"}
 

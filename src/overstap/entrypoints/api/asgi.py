@@ -18,6 +18,8 @@ from overstap.entrypoints.api.errors import BadRequest
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
+_PARTS = 6
+"""How many times as long as each part of a body the whole may take."""
 _SAFE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -32,7 +34,7 @@ class Surroundings:
     """Gives each request an id, which its logs and its answer carry.
 
     Args:
-        body_time: within which each part of a body has to come.
+        body_time: within which each part of a body has to come, and the whole within six times of it.
     """
 
     def __init__(self, app: ASGIApp, body_time: timedelta) -> None:
@@ -50,19 +52,7 @@ class Surroundings:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else str(ULID())
         scope["request_id"] = request_id
-        status, began, complete = 0, time.perf_counter(), False
-
-        async def receive_in_time() -> Message:
-            nonlocal complete
-            if complete:  # from here on it is only told when the client goes
-                return await receive()
-            try:
-                message = await asyncio.wait_for(receive(), self._body_seconds)
-            except TimeoutError:
-                text = f"The body did not come within {self._body_seconds:g} s."
-                raise BadRequest(408, "body_too_slow", text, {"Connection": "close"}) from None
-            complete = message["type"] != "http.request" or not message.get("more_body", False)
-            return message
+        status, began = 0, time.perf_counter()
 
         async def send_safely(message: Message) -> None:
             nonlocal status
@@ -79,6 +69,30 @@ class Surroundings:
                 await send({"type": "http.response.body", "body": b""})  # at once: a stream would never end
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, receive_in_time, send_safely)
+            await self._app(scope, self._in_time(receive), send_safely)
             took: dict[str, Any] = {"ms": round((time.perf_counter() - began) * 1000, 1)}
             log.debug("request", method=scope["method"], path=scope["path"], status=status, **took)
+
+    def _in_time(self, receive: Receive) -> Receive:
+        """The same, for a body that has to come in time."""
+        until: float | None = None
+        complete = False
+
+        async def receive_in_time() -> Message:
+            nonlocal until, complete
+            if complete:  # from here on it is only told when the client goes
+                return await receive()
+            now = time.perf_counter()
+            until = now + _PARTS * self._body_seconds if until is None else until
+            try:
+                message = await asyncio.wait_for(receive(), min(self._body_seconds, until - now))
+            except TimeoutError:
+                text = (
+                    f"Each part of a body has to come within {self._body_seconds:g} s, and all of it within "
+                    f"{_PARTS * self._body_seconds:g} s."
+                )
+                raise BadRequest(408, "body_too_slow", text, {"Connection": "close"}) from None
+            complete = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        return receive_in_time

@@ -81,16 +81,20 @@ def problem(
     request: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
     """The answer to a request that failed."""
-    body = {
+    body = {**problem_body(status, code, detail, request.scope.get("request_id", "")), **more}
+    return Response(orjson.dumps(body, default=str), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_body(status: int, code: str, detail: str, request_id: str) -> dict[str, Any]:
+    """What every problem says."""
+    return {
         "type": f"urn:overstap:problem:{code}",
         "title": HTTPStatus(status).phrase,
-        "status": status,
+        "status": int(status),
         "detail": detail,
         "code": code,
-        "request_id": request.scope.get("request_id", ""),
-        **more,
+        "request_id": request_id,
     }
-    return Response(orjson.dumps(body, default=str), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def of_error(request: Request, error: Exception) -> Response:
