@@ -34,11 +34,13 @@ class Surroundings:
     """Gives each request an id, which its logs and its answer carry.
 
     Args:
+        body_limit: bytes of a body at the most; what is said to be longer is not read at all.
         body_time: within which each part of a body has to come, and the whole within six times of it.
     """
 
-    def __init__(self, app: ASGIApp, body_time: timedelta) -> None:
+    def __init__(self, app: ASGIApp, body_limit: int, body_time: timedelta) -> None:
         self._app = app
+        self._body_limit = body_limit
         self._body_seconds = body_time.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,30 +71,47 @@ class Surroundings:
                 await send({"type": "http.response.body", "body": b""})  # at once: a stream would never end
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._app(scope, self._in_time(receive), send_safely)
+            length = Headers(scope=scope).get("content-length", "")
+            await self._app(scope, self._within_limits(receive, length), send_safely)
             took: dict[str, Any] = {"ms": round((time.perf_counter() - began) * 1000, 1)}
             log.debug("request", method=scope["method"], path=scope["path"], status=status, **took)
 
-    def _in_time(self, receive: Receive) -> Receive:
-        """The same, for a body that has to come in time."""
-        until: float | None = None
-        complete = False
+    def _within_limits(self, receive: Receive, said: str) -> Receive:
+        """The same, for a body that has to come in time, and to be no longer than it may.
 
-        async def receive_in_time() -> Message:
-            nonlocal until, complete
+        Args:
+            said: the header that tells its length; empty where none does.
+        """
+        until: float | None = None
+        complete, length = False, 0
+
+        async def receive_body() -> Message:
+            nonlocal until, complete, length
             if complete:  # from here on it is only told when the client goes
                 return await receive()
+            if said.isdecimal() and int(said[:20]) > self._body_limit:
+                raise self._too_large()
             now = time.perf_counter()
             until = now + _PARTS * self._body_seconds if until is None else until
             try:
                 message = await asyncio.wait_for(receive(), min(self._body_seconds, until - now))
             except TimeoutError:
-                text = (
-                    f"Each part of a body has to come within {self._body_seconds:g} s, and all of it within "
-                    f"{_PARTS * self._body_seconds:g} s."
-                )
-                raise BadRequest(408, "body_too_slow", text, {"Connection": "close"}) from None
+                raise self._too_slow() from None
+            length += len(message.get("body", b""))
+            if length > self._body_limit:
+                raise self._too_large()
             complete = message["type"] != "http.request" or not message.get("more_body", False)
             return message
 
-        return receive_in_time
+        return receive_body
+
+    def _too_large(self) -> BadRequest:
+        text = f"A body has at most {self._body_limit} bytes here ([api] body_limit)."
+        return BadRequest(413, "content_too_large", text)
+
+    def _too_slow(self) -> BadRequest:
+        text = (
+            f"Each part of a body has to come within {self._body_seconds:g} s, and all of it within "
+            f"{_PARTS * self._body_seconds:g} s."
+        )
+        return BadRequest(408, "body_too_slow", text, {"Connection": "close"})

@@ -44,7 +44,6 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         lifespan=_lifespan,
-        max_body_size=app.settings.api.body_limit,
         redirect_slashes=False,
     )
     api.state.gate = Gatekeeper(app, sessions)
@@ -55,7 +54,8 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
     api.include_router(under)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
-    api.add_middleware(Surroundings, body_time=app.settings.api.body_time)
+    limits = {"body_limit": app.settings.api.body_limit, "body_time": app.settings.api.body_time}
+    api.add_middleware(Surroundings, **limits)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api
 

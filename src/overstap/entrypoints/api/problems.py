@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from overstap.app.principals import NotAllowed, NotAuthenticated
@@ -106,12 +107,15 @@ def of_error(request: Request, error: Exception) -> Response:
             return _of_ours(request, error)
         case RequestValidationError():
             return _of_validation(request, error)
+        case ClientDisconnect():
+            return problem(
+                request, HTTPStatus.BAD_REQUEST, "client_gone", "The client hung up before its request ended."
+            )
         case HTTPException():
             code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
             told = {
                 HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}.",
                 HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} does not go with {request.url.path}.",
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this server takes ([api] body_limit).",
             }
             headers = error.headers
             if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -20,12 +20,15 @@ _BUSY_SECONDS = 1
 class ImpatientProtocol(HttpToolsProtocol):
     """Hangs up on clients that do not get to the end of a request's head in time, or at all.
 
+    Nor does it listen for long to a body that was answered before its end.
+
     Attributes:
         header_seconds: within which a head has to come.
     """
 
     header_seconds: ClassVar[float]
     _waits: asyncio.TimerHandle | None = None
+    _lingers: asyncio.TimerHandle | None = None
     _began = False
     _head_bytes = 0
 
@@ -53,8 +56,19 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._stop_lingering()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Answered early: the rest of the body is thrown away for a while, so that the client gets to read the answer.
+        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+            self._lingers = self.loop.call_later(self.header_seconds, self.transport.close)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_lingering()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -71,6 +85,11 @@ class ImpatientProtocol(HttpToolsProtocol):
         if self._waits is not None:
             self._waits.cancel()
             self._waits = None
+
+    def _stop_lingering(self) -> None:
+        if self._lingers is not None:
+            self._lingers.cancel()
+            self._lingers = None
 
     def _hang_up(self, status: int, code: str, detail: str) -> None:
         if self.transport.is_closing():
