@@ -88,7 +88,7 @@ def test_a_file_given_wins_over_the_file_the_environment_names(file: Path, monke
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("databse_url = 'x'", "databse_url: no such setting; allowed here: catalog_file, database_url, demo_dir"),
+        ("databse_url = 'x'", "databse_url: no such setting; allowed here: api, catalog_file, database_url"),
         ("[worker]\nbacth = 1", "worker.bacth: no such setting; allowed here: batch, call_limit"),
         ("[worker]\nbatch = 'many'", "worker.batch: expected a valid integer"),
         ("[worker]\nbatch = 0", "worker.batch: expected greater than or equal to 1, found 0"),

@@ -56,6 +56,12 @@ def configure_logs(logs: LogSettings, stream: TextIO | None = None) -> None:
     )
 
 
+def request_id() -> str | None:
+    """The id of the request over HTTP that is being answered, as its log lines carry it; None outside of one."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
+
+
 def _renderers(logs: LogSettings, stream: TextIO) -> list[Processor]:
     if logs.format == "console" or (logs.format == "auto" and stream.isatty()):
         plain = structlog.dev.plain_traceback

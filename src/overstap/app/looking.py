@@ -238,7 +238,7 @@ def _settled(entries: list[JournalEntry]) -> list[SentSignal]:
 def _sent(entry: JournalEntry) -> SentSignal:
     data = entry.data
     at = datetime.fromisoformat(data["received_at"])
-    signal = Signal(data["signal"], str(entry.event), data["reason"], entry.actor, at)
+    signal = Signal(data["signal"], str(entry.event), data["reason"], entry.actor, at, data.get("request"))
     return SentSignal(signal, entry.at, applied=entry.kind is not Kind.SIGNAL_DISCARDED)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from overstap.clock import Clock
 from overstap.domain.reading import one_line
 from overstap.errors import BadInput, Changed, Conflict
+from overstap.logs import request_id
 from overstap.store.acts import Acts
 from overstap.store.pauses import PauseBook
 from overstap.store.runs import StoredRun
@@ -17,6 +18,7 @@ from overstap.workflow.definition import Definition
 from overstap.workflow.files import Library
 from overstap.workflow.outcome import Step
 from overstap.workflow.pauses import Pause, Scope
+from overstap.workflow.requested import requested
 from overstap.workflow.run import Run
 
 _ANSWERS = {"approve": "credit_approved", "decline": "credit_declined"}
@@ -111,7 +113,8 @@ class Operators:
             _ensure_unchanged(stored, if_seq)
             if stored.claimed_by is None:
                 raise Conflict(f"Cannot take over run {run_id}: no worker holds it.")
-            return acts.take_over(stored.run, stored.claimed_by, why, actor, self._clock.now())
+            decision = acts.take_over(stored.run, stored.claimed_by, why, actor, self._clock.now())
+            return requested(decision, stored.run, request_id())
 
         return self._runs.change(run_id, decide)
 
@@ -191,7 +194,8 @@ class Operators:
                     f"Run {run.id} is being worked on by {stored.claimed_by}, {until}. Wait for it, or force it away "
                     f"with `overstap runs takeover {run.id}`."
                 )
-            return decide(self._library.get(run.workflow, run.version), run, why, actor, now)
+            decision = decide(self._library.get(run.workflow, run.version), run, why, actor, now)
+            return requested(decision, run, request_id())
 
         return self._runs.change(run_id, change)
 

@@ -21,12 +21,14 @@ from overstap.domain.tasks import ANSWERS
 from overstap.domain.tenant import Tenant
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.language import language
+from overstap.logs import request_id
 from overstap.providers.graph_export import TenantExport
 from overstap.store.rows import EffectRecord
 from overstap.store.runs import ActiveChange, Runs, StoredRun
 from overstap.workflow.decide import Signal, awaits_sometime, submit
 from overstap.workflow.files import Library
 from overstap.workflow.priority import Priority
+from overstap.workflow.requested import requested
 from overstap.workflow.run import JournalEntry
 
 WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
@@ -36,8 +38,13 @@ WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 class Registry(Provider, Protocol):
     """A provider that tenants can be brought into."""
 
-    def tenants(self) -> list[Tenant]:
-        """The facts of all tenants, by name."""
+    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+        """The facts of tenants, by name and id.
+
+        Args:
+            after: only those behind this name and id.
+            limit: how many at most; None for all.
+        """
 
     def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
         """Take over tenants, all or none of them.
@@ -123,7 +130,7 @@ class Service:
         now = self._clock.now()
         run_id = str(ULID.from_datetime(now))
         decision = submit(self._library.latest(WORKFLOWS[change.route]), run_id, change.tenant_id, order, actor, now)
-        self._runs.insert(decision, key, priority)
+        self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
     def signal(self, run_id: str, event: str, *, reason: str, actor: str = "operator") -> StoredRun:
@@ -145,7 +152,7 @@ class Service:
             raise BadInput(f"{event!r} is no signal of {run.workflow} v{run.version}; it awaits {', '.join(known)}.")
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
         now = self._clock.now()
-        sent = Signal(id=str(ULID.from_datetime(now)), event=event, reason=reason, actor=actor, at=now)
+        sent = Signal(str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
         self._runs.signal(run_id, sent, acceptable=acceptable)
         return self._runs.get(run_id)
 
@@ -185,9 +192,9 @@ class Service:
         """
         return self._provider.import_tenants(exports, self._clock.now())
 
-    def tenants(self) -> list[Tenant]:
-        """The facts of all tenants, by name."""
-        return self._provider.tenants()
+    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+        """The facts of tenants, by name and id; see `Registry.tenants`."""
+        return self._provider.tenants(after, limit)
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The facts of one tenant as they are now.

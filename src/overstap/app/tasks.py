@@ -21,6 +21,7 @@ from overstap.domain.tasks import TaskKind, facts
 from overstap.domain.tenant import AdminRole
 from overstap.errors import BadInput, Conflict, NotFound
 from overstap.language import Language, language
+from overstap.logs import request_id
 from overstap.steps import TASK_STEPS
 from overstap.store.answers import Answers
 from overstap.store.runs import Runs, StoredRun
@@ -159,7 +160,7 @@ class Tasks:
             raise BadInput(f"Task {task.id} cannot be declined: it is no advice. Have the change cancelled instead.")
         person = self._person(task, by, locale)
         now = self._clock.now()
-        answer = Signal(id=str(ULID.from_datetime(now)), event=event, reason=note, actor=f"admin:{person}", at=now)
+        answer = Signal(str(ULID.from_datetime(now)), event, note, f"admin:{person}", now, request_id())
         run = task.run
         self._answers.give(run.id, answer, visit=run.visit, rivals=self._state(run).signals)
         return self._runs.get(run.id)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, text
 
+from overstap.logs import request_id
 from overstap.store.tables import ActRow
 from overstap.workflow.chain import BEGINNING, link
 
@@ -41,6 +42,7 @@ def record_act(
     Returns:
         Its number: 1 for the first act of a database, then without gaps.
     """
+    request = request_id()
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     # A statement of its own, after the lock: it must see what the one before us has committed.
@@ -53,7 +55,7 @@ def record_act(
         "kind": kind,
         "subject": subject,
         "reason": reason,
-        "data": dict(data),
+        "data": dict(data) if request is None else {**data, "request": request},
     }
     connection.execute(insert(ACT), {**record, "hash": link(previous, record)})
     return seq

@@ -147,7 +147,7 @@ def to_entry(row: Row[Any]) -> JournalEntry:
 
 def to_signal(row: Row[Any]) -> Signal:
     """The signal in a row."""
-    return Signal(id=row.id, event=row.event, reason=row.reason, actor=row.actor, at=row.at)
+    return Signal(row.id, row.event, row.reason, row.actor, row.at, row.request)
 
 
 def to_effect(row: Row[Any]) -> EffectRecord:

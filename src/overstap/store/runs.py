@@ -256,7 +256,7 @@ class Runs:
 
 def put_signal(connection: Connection, run_id: str, signal: Signal) -> None:
     """Put a signal into the inbox of a run that the transaction holds, and wake the run."""
-    values = {name: getattr(signal, name) for name in ("id", "event", "reason", "actor", "at")}
+    values = {name: getattr(signal, name) for name in ("id", "event", "reason", "actor", "at", "request")}
     connection.execute(insert(SIGNAL), {**values, "run_id": run_id})
     # A claimed run is not made due: its holder sees the inbox at its next commit.
     # One that is due already keeps its place in the queue.

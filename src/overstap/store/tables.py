@@ -137,6 +137,7 @@ class SignalRow(SQLModel, table=True):
     reason: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
     at: datetime = moment()
+    request: str | None = Field(default=None, sa_type=Text)
     settled_at: datetime | None = moment(nullable=True)
 
 

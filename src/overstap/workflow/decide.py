@@ -29,6 +29,7 @@ class Signal:
     Attributes:
         event: the chart's event it asks for.
         at: when it came in; a signal that came before the deadline beats it, however late a worker looks.
+        request: the id of the request over HTTP that brought it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Signal:
     reason: str
     actor: str
     at: datetime
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,7 @@ def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) ->
 
 def receive(definition: Definition, run: Run, signal: Signal, now: datetime) -> Decision:
     """The run after a signal that its state awaits."""
-    cause = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
-    return send(definition, run, signal.event, now, actor=signal.actor, cause=cause)
+    return send(definition, run, signal.event, now, actor=signal.actor, cause=_told(signal))
 
 
 def expire(definition: Definition, run: Run, now: datetime) -> Decision:
@@ -183,8 +184,13 @@ def expire(definition: Definition, run: Run, now: datetime) -> Decision:
 
 def discard(run: Run, signal: Signal, now: datetime) -> Decision:
     """The run with one more entry that says its signal came too late."""
-    data = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
-    return record(run, Kind.SIGNAL_DISCARDED, now, event=signal.event, actor=signal.actor, data=data)
+    return record(run, Kind.SIGNAL_DISCARDED, now, event=signal.event, actor=signal.actor, data=_told(signal))
+
+
+def _told(signal: Signal) -> dict[str, Any]:
+    """What an entry tells of the signal that caused it."""
+    told = {"signal": signal.id, "reason": signal.reason, "received_at": _iso(signal.at)}
+    return told if signal.request is None else {**told, "request": signal.request}
 
 
 def send(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from typing import Protocol
 
 from babel.core import negotiate_locale
@@ -15,6 +14,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
 from overstap.bootstrap import App
+from overstap.clock import SystemClock
 from overstap.entrypoints.api.access import Access
 from overstap.entrypoints.api.call import Call
 from overstap.entrypoints.api.errors import BadRequest, TooMany
@@ -97,7 +97,7 @@ class Gatekeeper:
         if rate is None or self._limiter.hit(rate, who):
             return
         until = self._limiter.get_window_stats(rate, who).reset_time
-        seconds = max(1, math.ceil(until - time.time()))
+        seconds = max(1, math.ceil(until - SystemClock().now().timestamp()))
         raise TooMany(f"These are more than {rate.amount} {what}; go on in {seconds} s.", seconds)
 
     def _ensure_own(self, request: Request, principal: Principal) -> None:

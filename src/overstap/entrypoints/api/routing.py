@@ -238,9 +238,15 @@ async def _once(request: Request, call: Call, access: Access, key: str, handle: 
         await run_in_threadpool(answers.forget, scope, key)
         return response
     headers = [[name, value] for name, value in response.headers.items() if name != "content-length"]
-    answer = KeptAnswer(digest, response.status_code, headers, bytes(response.body))
+    answer = KeptAnswer(digest, response.status_code, headers, _without(access.secret, bytes(response.body)))
     first = await run_in_threadpool(answers.keep, scope, key, answer)
     return response if first == answer else _again(first, key, digest)
+
+
+def _without(secret: str | None, body: bytes) -> bytes:
+    """An answer as it is kept: what is told once is not in it."""
+    told = None if secret is None else orjson.loads(body)
+    return orjson.dumps({**told, secret: None}) if isinstance(told, dict) and secret in told else body
 
 
 async def _known(call: Call, access: Access, scope: str, key: str, digest: str) -> KeptAnswer | None:

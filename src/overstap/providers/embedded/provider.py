@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -165,10 +166,12 @@ class Embedded:
             known = books.operation(key)
         return known.response if known is not None else None
 
-    def tenants(self) -> list[Tenant]:
-        """The facts of all tenants, by name."""
+    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
         with self._books.reading() as books:
-            return [tenant_facts(books, self._catalog, account.id) for account in books.accounts()]
+            accounts = sorted(books.accounts(), key=lambda one: (one.name, one.id))
+            first = bisect(accounts, after, key=lambda one: (one.name, one.id))
+            page = accounts[first : None if limit is None else first + limit]
+            return [tenant_facts(books, self._catalog, account.id) for account in page]
 
     def tenant(self, tenant_id: str) -> Tenant:
         with self._books.reading() as books:

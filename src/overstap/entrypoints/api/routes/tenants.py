@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -62,20 +61,18 @@ class Exports(Body):
 @router.get("/tenants")
 def list_tenants(call: Called, cursor: Cursor = None, limit: Limit = 50) -> Json:
     """The tenants, by name and id."""
-    own = call.principal.tenant_id
-    found = call.app.service.tenants() if own is None else [call.app.service.tenant(own)]
-    found = sorted(found, key=lambda one: (one.name, one.id))
-    first = 0
+    own, size, after = call.principal.tenant_id, limited(call, limit), ("", "")
     if cursor is not None:
-        name, _, tenant_id = cursor.rpartition("|")
-        if not name:
+        name, mark, tenant_id = cursor.rpartition("|")
+        if not mark:
             raise BadInput(f"cursor: {cursor!r} is none; send the `next` of the page before.")
-        first = bisect.bisect([(one.name, one.id) for one in found], (name, tenant_id))
-    page = found[first : first + limited(call, limit)]
-    more = first + len(page) < len(found)
+        after = name, tenant_id
+    service = call.app.service
+    page = service.tenants(after, size) if own is None else [service.tenant(own)]
+    more = own is None and len(page) == size
     return {
         "items": [shapes.tenant_summary(one) for one in page],
-        "next": f"{page[-1].name}|{page[-1].id}" if page and more else None,
+        "next": f"{page[-1].name}|{page[-1].id}" if more else None,
     }
 
 

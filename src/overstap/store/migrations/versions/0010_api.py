@@ -15,6 +15,7 @@ _WAITING = sa.text("status = 'waiting'")
 
 
 def upgrade() -> None:
+    op.add_column("signal", sa.Column("request", sa.Text(), nullable=True))
     op.create_table(
         "api_token",
         sa.Column("id", sa.Text(), primary_key=True),
@@ -97,3 +98,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("delivery", "webhook", "feed", "kept_answer", "sign_in_link", "api_token"):
         op.drop_table(table)
+    op.drop_column("signal", "request")
