@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, update
 
@@ -47,10 +48,7 @@ class KeptAnswers:
                 return _find(connection, scope, key)
         row = {"scope": scope, "key": key, "request": request, "at": self._clock.now(), "headers": []}
         with self._database.write() as connection:
-            put = upserting(connection, KEPT).values(row).on_conflict_do_nothing()
-            if connection.execute(put).rowcount == 1:
-                return None
-            return _find(connection, scope, key)
+            return None if _put(connection, row) else _find(connection, scope, key)
 
     def keep(self, scope: str, key: str, answer: KeptAnswer) -> KeptAnswer:
         """Keep the answer, unless another one is kept already; answers the one that is."""
@@ -59,7 +57,7 @@ class KeptAnswers:
         mine = (KEPT.c.scope == scope) & (KEPT.c.key == key)
         with self._database.write() as connection:
             if not connection.execute(update(KEPT).where(mine, KEPT.c.status.is_(None)).values(told)).rowcount:
-                connection.execute(upserting(connection, KEPT).values(row).on_conflict_do_nothing())
+                _put(connection, row)
             return _find(connection, scope, key) or answer
 
     def forget(self, scope: str, key: str) -> None:
@@ -72,6 +70,13 @@ class KeptAnswers:
         """Forget what was kept for longer; answers how many."""
         with self._database.write() as connection:
             return connection.execute(delete(KEPT).where(KEPT.c.at < self._clock.now() - older_than)).rowcount
+
+
+def _put(connection: Connection, row: dict[str, Any]) -> bool:
+    """Write a row unless there is one with its key; answers whether there was none."""
+    # Not by rowcount: SQLAlchemy keeps that of an INSERT on SQLite only.
+    put = upserting(connection, KEPT).values(row).on_conflict_do_nothing().returning(KEPT.c.key)
+    return connection.execute(put).first() is not None
 
 
 def _find(connection: Connection, scope: str, key: str) -> KeptAnswer | None:

@@ -153,10 +153,10 @@ def key(text: str) -> dict[str, str]:
     [
         ("/plan-changes", order, lambda api: order(api, seats=12)),
         ("/pauses", lambda _: pausing("move_users"), lambda _: pausing("place_order")),
-        ("/tokens", lambda _: token("one"), lambda _: token("two")),
+        ("/tokens/own/revoke", lambda _: {"reason": "one"}, lambda _: {"reason": "two"}),
         ("/eligibility", order, lambda api: order(api, seats=12)),
     ],
-    ids=["plan-changes", "pauses", "tokens", "eligibility"],
+    ids=["plan-changes", "pauses", "revoke", "eligibility"],
 )
 def test_the_same_key_gives_the_same_answer_and_another_body_is_refused(
     api: Stage, path: str, body: Callable[[Stage], Any], other: Callable[[Stage], Any]
@@ -175,12 +175,18 @@ def pausing(step: str) -> dict[str, Any]:
     return {"scope": "step", "name": step, "reason": "test"}
 
 
-def token(name: str) -> dict[str, Any]:
-    return {"name": name, "roles": ["viewer"], "reason": "test"}
+def test_the_same_key_gives_a_token_only_once(shared: Stage) -> None:
+    wanted = {"name": "once", "roles": ["viewer"], "reason": "test"}
+
+    first, again = (shared.ask("POST", "/tokens", json=wanted, headers=key("once")) for _ in range(2))
+
+    assert (201, 201) == (first.status_code, again.status_code)
+    assert {**first.json(), "token": None} == again.json()
+    assert 200 == shared.ask("GET", "/me", first.json()["token"]).status_code
 
 
 def test_the_same_key_at_another_path_is_refused(shared: Stage, run: str) -> None:
-    headers = key("two paths")
+    headers = key("two-paths")
     assert 200 == shared.ask("POST", f"/runs/{run}/hold", json={"reason": "x"}, headers=headers).status_code
 
     answer = shared.ask("POST", f"/runs/{run}/release", json={"reason": "x"}, headers=headers)
@@ -224,10 +230,10 @@ def test_what_failed_here_can_be_sent_again_with_its_key(
 
 
 def test_what_was_not_let_in_can_be_sent_again_with_its_key(shared: Stage) -> None:
-    assert 403 == shared.ask("POST", "/pauses", "viewer", json=pausing("buy_plan"), headers=key("let in")).status_code
-    assert 415 == shared.ask("POST", "/pauses", content=b"{}", headers=key("let in")).status_code
+    assert 403 == shared.ask("POST", "/pauses", "viewer", json=pausing("move_users"), headers=key("let-in")).status_code
+    assert 415 == shared.ask("POST", "/pauses", content=b"{}", headers=key("let-in")).status_code
 
-    assert 201 == shared.ask("POST", "/pauses", json=pausing("buy_plan"), headers=key("let in")).status_code
+    assert 201 == shared.ask("POST", "/pauses", json=pausing("move_users"), headers=key("let-in")).status_code
 
 
 @pytest.mark.parametrize("text", ["", " ", "a b", "x" * 201, "\t"])
