@@ -4,6 +4,7 @@ PYTHON ?= python3
 PYTEST_FLAGS ?= -q -n 2
 LOCK_FLAGS ?=
 BENCH_FLAGS ?=
+FUZZ_EXAMPLES ?= 30
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said";
 COMMA := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint messages docs bench bench-peers lock clean
+.PHONY: help demo test lint messages docs fuzz bench bench-peers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,9 +41,13 @@ messages: $(READY) ## bring the catalogues of texts up to date with the code; th
 	$(call quietly,pybabel update,$(BIN)/pybabel update --input-file var/overstap.pot --output-file src/overstap/language/nl.po --locale nl \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap)
 
-docs: $(READY) ## write what is generated of the documents anew: docs/rules.md, and the options in README.md
+docs: $(READY) ## write what is generated of the documents anew: docs/rules.md, docs/openapi.json, and the options in README.md
 	@page=$$($(BIN)/python tests/tracing.py) && printf '%s\n' "$$page" > docs/rules.md
 	@$(BIN)/python tests/readme.py
+	@$(BIN)/python tests/openapi.py
+
+fuzz: $(READY) ## ask the API whatever its document lets one ask, on both databases, about ten minutes; FUZZ_EXAMPLES=100 for longer
+	@OVERSTAP_FUZZ=$(FUZZ_EXAMPLES) $(BIN)/pytest -q -n 2 tests/entrypoints/api/test_fuzz.py
 
 bench: $(READY) ## the benchmark of our side, about an hour and a half; BENCH_FLAGS=--quick shows that it works
 	@$(BIN)/python benchmarks/bench.py $(BENCH_FLAGS); failed=$$?; $(BIN)/python benchmarks/report.py && exit $$failed

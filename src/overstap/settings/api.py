@@ -22,7 +22,8 @@ class ApiSettings(Section):
         body_limit: bytes of a request's body.
         page_limit: items of a page at most.
         requests: per minute and token, 0 for any number.
-        header_time, body_time: within which a client has to send the head and each part of the body of a request.
+        header_time, body_time: within which a client has to send the head and each part of the body of a request; the
+            whole body within six times as long.
         idempotency_time: how long the answer to an idempotency key is kept.
         stream_limit: live streams at one time.
         credit_secret: by which the credit bureau signs its decisions (`whsec_…`); empty takes none.

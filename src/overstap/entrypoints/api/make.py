@@ -50,7 +50,6 @@ def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         lifespan=_lifespan,
-        max_body_size=app.settings.api.body_limit,
         redirect_slashes=False,
     )
     api.state.gate = Gatekeeper(app, sign_in.sessions if sign_in else None)
@@ -66,7 +65,8 @@ def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
         api.include_router(router)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
-    api.add_middleware(Surroundings, body_time=app.settings.api.body_time)
+    limits = {"body_limit": app.settings.api.body_limit, "body_time": app.settings.api.body_time}
+    api.add_middleware(Surroundings, **limits)
     api.add_middleware(Observed, requests=Requests(api.state.exposition), traces=app.traces)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api

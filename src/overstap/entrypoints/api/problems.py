@@ -12,8 +12,11 @@ import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 from overstap.app.principals import NotAllowed, NotAuthenticated
 from overstap.domain.findings import NotEligible
@@ -80,16 +83,20 @@ def problem(
     request: Request, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any
 ) -> Response:
     """The answer to a request that failed."""
-    body = {
+    body = {**problem_body(status, code, detail, request.scope.get("request_id", "")), **more}
+    return Response(orjson.dumps(body, default=str), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_body(status: int, code: str, detail: str, request_id: str) -> dict[str, Any]:
+    """What every problem says."""
+    return {
         "type": f"urn:overstap:problem:{code}",
         "title": HTTPStatus(status).phrase,
-        "status": status,
+        "status": int(status),
         "detail": detail,
         "code": code,
-        "request_id": request.scope.get("request_id", ""),
-        **more,
+        "request_id": request_id,
     }
-    return Response(orjson.dumps(body, default=str), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def of_error(request: Request, error: Exception) -> Response:
@@ -101,15 +108,21 @@ def of_error(request: Request, error: Exception) -> Response:
             return _of_ours(request, error)
         case RequestValidationError():
             return _of_validation(request, error)
+        case ClientDisconnect():
+            return problem(
+                request, HTTPStatus.BAD_REQUEST, "client_gone", "The client hung up before its request ended."
+            )
         case HTTPException():
             code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
             told = {
                 HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}.",
                 HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} does not go with {request.url.path}.",
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this server takes ([api] body_limit).",
             }
+            headers = error.headers
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                headers = {"Allow": allowed_at(request)}
             detail = told.get(HTTPStatus(error.status_code), str(error.detail))
-            return problem(request, error.status_code, code, detail, error.headers)
+            return problem(request, error.status_code, code, detail, headers)
         case _:
             log.error("request_failed", path=logged_path(request.url.path), method=request.method, exc_info=error)
             return problem(
@@ -118,6 +131,17 @@ def of_error(request: Request, error: Exception) -> Response:
                 "internal_error",
                 "Something went wrong here; the log of the server tells what, under this request's id.",
             )
+
+
+def allowed_at(request: Request) -> str:
+    """The methods of a path, for `Allow`: of all routes with the most particular of the paths that match."""
+    methods: dict[str, set[str]] = {}
+    for one in iter_route_contexts(request.app.routes):
+        if one.path and compile_path(one.path)[0].match(request.url.path):
+            methods.setdefault(one.path, set()).update(one.methods or ())
+    most_particular = min(methods, key=lambda path: path.count("{"))
+    allowed = methods[most_particular]
+    return ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 
 
 def _of_ours(request: Request, error: OverstapError) -> Response:

@@ -43,6 +43,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_DEPTH = 50
+"""Levels of a body that anybody reads are a handful."""
 _PATIENCE_SECONDS = 10.0
 """How long the second of two requests with one key waits for the answer to the first."""
 _LOOK_SECONDS = 0.05
@@ -116,6 +118,12 @@ def access_of(name: str) -> Access:
     return ACCESS[name]
 
 
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems that a route answers with beside those that all routes of its kind do, for `responses`."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {int(one): {"description": HTTPStatus(one).phrase, "content": content} for one in statuses}
+
+
 def _problems(access: Access, method: str, path: str) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
     statuses = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -133,13 +141,7 @@ def _problems(access: Access, method: str, path: str) -> dict[int | str, dict[st
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.BAD_GATEWAY,
         }
-    return problems(*statuses)
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Problems with those statuses as an OpenAPI document tells of them, for the `responses` of a route."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    return {int(one): {"description": HTTPStatus(one).phrase, "content": content} for one in sorted(statuses)}
+    return declared(*sorted(statuses))
 
 
 class GuardedRoute(APIRoute):
@@ -173,23 +175,25 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _ensure_plain(given: Any, where: str) -> None:
-    """Refuse text that no database can keep.
+def _ensure_plain(given: Any, where: str, depth: int = 0) -> None:
+    """Refuse text that no database can keep, and what is nested too deeply to be looked through.
 
     Raises:
-        BadRequest: when there is a control character or half a surrogate pair in it.
+        BadRequest: when there is a control character or half a surrogate pair in it, or it is too deep.
     """
+    if depth > _DEPTH:
+        raise BadRequest(400, "bad_json", f"{where[:100]}…: this is nested more than {_DEPTH} levels deep.")
     match given:
         case str():
             if _UNSTORABLE.search(given):
                 raise BadRequest(400, "bad_text", f"{where}: there is a control character in the text.")
         case dict():
             for name, value in given.items():
-                _ensure_plain(name, where)
-                _ensure_plain(value, f"{where}.{name}")
+                _ensure_plain(name, where, depth)
+                _ensure_plain(value, f"{where}.{name}", depth + 1)
         case list():
             for value in given:
-                _ensure_plain(value, where)
+                _ensure_plain(value, where, depth + 1)
 
 
 async def _read_body(request: Request, *, takes_body: bool) -> None:

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import ClassVar
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from overstap.entrypoints.api.protocol import ImpatientProtocol
 from overstap.entrypoints.api.streams import Streams
 from overstap.errors import BadInput, Refused
 
@@ -81,7 +80,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 api,
-                http=type("Impatient", (_Impatient,), {"header_seconds": header_time.total_seconds()}),
+                http=type("Impatient", (ImpatientProtocol,), {"header_seconds": header_time.total_seconds()}),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -131,40 +130,3 @@ class ServingThread:
     def __exit__(self, *error: object) -> None:
         self._server.stop()
         self._thread.join()
-
-
-class _Impatient(HttpToolsProtocol):
-    """Hangs up on clients that do not get to the end of a request's head in time."""
-
-    header_seconds: ClassVar[float]
-    _waits: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._waits is None:
-            self._wait()
-
-    def on_headers_complete(self) -> None:
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._waits = self.loop.call_later(self.header_seconds, self._hang_up)
-
-    def _stop_waiting(self) -> None:
-        if self._waits is not None:
-            self._waits.cancel()
-            self._waits = None
-
-    def _hang_up(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from overstap.entrypoints import shapes
 from overstap.entrypoints.api.call import Call, Called
-from overstap.entrypoints.api.routes.params import Body, Duration, Reason, Reasoned, RunId, Text
+from overstap.entrypoints.api.routes.params import Body, Duration, Moment, Reason, Reasoned, RunId, Text
 from overstap.entrypoints.api.routes.runs import known, tagged
 from overstap.entrypoints.api.routing import Router
 from overstap.entrypoints.shapes import Json
@@ -31,7 +31,7 @@ class Extension(Reasoned):
     """A later deadline: so much later than it is, or a moment."""
 
     by: Duration | None = None
-    to: AwareDatetime | None = None
+    to: Moment | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

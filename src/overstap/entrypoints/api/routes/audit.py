@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query
 from fastapi.responses import Response, StreamingResponse
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from overstap.app.head import Head
 from overstap.entrypoints import shapes
 from overstap.entrypoints.api.call import Called
-from overstap.entrypoints.api.routes.params import Body
+from overstap.entrypoints.api.routes.params import Body, Moment
 from overstap.entrypoints.api.routing import Router
 from overstap.entrypoints.shapes import Json
 
@@ -50,7 +50,7 @@ def make_checkpoint(call: Called) -> Json:
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
 )
-def export_audit(call: Called, since: Annotated[AwareDatetime | None, Query()] = None) -> Response:
+def export_audit(call: Called, since: Annotated[Moment | None, Query()] = None) -> Response:
     """Every entry and act as JSON lines, each with its hash; the head last."""
     _, lines = call.app.auditing.export(since)
     return StreamingResponse(lines, media_type="application/x-ndjson")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from overstap.clock import format_duration, parse_duration
 from overstap.entrypoints.api.call import Call
@@ -36,6 +37,17 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}(ms|s|m|h|d)$", "examples": ["90s", "2h", "14d"]}),
 ]
+
+
+def _read_moment(value: Any) -> Any:
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
+        raise ValueError("a moment is written as 2026-03-02T12:30:00+01:00")
+    return value
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")
+Moment = Annotated[AwareDatetime, BeforeValidator(_read_moment)]
+"""A moment with its zone; a bare number is none, whatever it would count."""
 
 
 class Body(BaseModel):

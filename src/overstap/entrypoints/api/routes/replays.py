@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from fastapi import Query
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from overstap.app.replay_planning import Wish
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints import replay_shapes
 from overstap.entrypoints.api.call import Call, Called
-from overstap.entrypoints.api.routes.params import MOST, Body, Duration, PlanId, Reasoned, Text
+from overstap.entrypoints.api.routes.params import MOST, Body, Duration, Moment, PlanId, Reasoned, Text
 from overstap.entrypoints.api.routes.runs import chosen, known
 from overstap.entrypoints.api.routing import Router
 from overstap.entrypoints.shapes import Json
@@ -37,8 +37,8 @@ class Filter(Body):
     held: bool | None = None
     error: Text | None = None
     older_than: Duration | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
     def wanted(self, call: Call) -> RunFilter:
         """The same as the application takes it."""

@@ -9,14 +9,13 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime
 
 from overstap.app.finding import By, Sort
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints import run_shapes, shapes
 from overstap.entrypoints.api.call import Call, Called
-from overstap.entrypoints.api.routes.params import MOST, Cursor, Duration, Limit, RunId, Seq, limited
-from overstap.entrypoints.api.routing import JsonAnswer, Router
+from overstap.entrypoints.api.routes.params import MOST, Cursor, Duration, Limit, Moment, RunId, Seq, limited
+from overstap.entrypoints.api.routing import JsonAnswer, Router, declared
 from overstap.entrypoints.shapes import Json
 from overstap.errors import BadInput
 from overstap.store.runs import StoredRun
@@ -43,8 +42,8 @@ def _chosen(
     held: bool | None = None,
     error: One = None,
     older_than: Annotated[Duration | None, Query(description="Created longer ago, such as 1h30m.")] = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> dict[str, Any]:
     several = {"state": tuple(state) if state else None, "status": tuple(map(str, status)) if status else None}
     exact = {"tenant": tenant, "plan": plan, "workflow": workflow, "version": version, "error": error}
@@ -84,7 +83,7 @@ def tagged(stored: StoredRun, answer: Json) -> JsonAnswer:
     return JsonAnswer(answer, headers={"etag": f'"{stored.run.seq}"'})
 
 
-@router.get("/runs")
+@router.get("/runs", responses=declared(404))
 def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cursor = None, limit: Limit = 50) -> Json:
     """Runs that match, a page at a time."""
     size = limited(call, limit)
@@ -95,7 +94,7 @@ def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cur
     }
 
 
-@router.get("/runs/counts")
+@router.get("/runs/counts", responses=declared(404))
 def count_runs(call: Called, given: Chosen, by: By = By.STATE) -> Json:
     """How many runs match, by what they are."""
     return {"by": str(by), "counts": call.app.search.count(chosen(call, given), by=by)}
@@ -141,7 +140,7 @@ def explain_run(call: Called, run_id: RunId) -> Json:
 def show_history(
     call: Called,
     run_id: RunId,
-    at: AwareDatetime | None = None,
+    at: Moment | None = None,
     seq: Annotated[int | None, Query(ge=1, le=MOST)] = None,
     last: Limit = 200,
 ) -> Json:

@@ -78,7 +78,11 @@ def show_workflow(call: Called, name: Name, version: Version = None) -> Json:
     return shapes.workflow(_definition(call, name, version))
 
 
-@router.get("/workflows/{name}/diagram", response_class=PlainTextResponse)
+@router.get(
+    "/workflows/{name}/diagram",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
+)
 def draw_workflow(
     call: Called,
     name: Name,
