@@ -261,7 +261,7 @@ def audit(given: AuditReport) -> shape_types.AuditResult:
     """What `audit verify` looked at and found."""
     return {
         "ok": given.ok,
-        "against": None if given.head is None else _head(given.head),
+        "against": None if given.head is None else audit_head(given.head),
         "looked_at": {
             "runs": given.runs,
             "entries": given.entries,
@@ -276,7 +276,8 @@ def audit(given: AuditReport) -> shape_types.AuditResult:
     }
 
 
-def _head(given: Head) -> shape_types.AuditHead:
+def audit_head(given: Head) -> shape_types.AuditHead:
+    """The head of all chains."""
     return {
         "format": given.format,
         "database": given.database,

@@ -17,11 +17,12 @@ import functools
 import inspect
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_origin
 
 import orjson
 from fastapi import APIRouter, Request
@@ -39,6 +40,7 @@ from overstap.store.kept_answers import KeptAnswer
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -61,12 +63,30 @@ class JsonAnswer(Response):
         return orjson.dumps(content, default=str)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """JSON values with headers of their own."""
+
+    value: T
+    headers: Mapping[str, str]
+
+
+def _model_of(function: Callable[..., Any]) -> Any:
+    """What a route's function says that it answers, for the OpenAPI document; None for a response of its own."""
+    told = inspect.signature(function, eval_str=True).return_annotation
+    if get_origin(told) is Answer:
+        return get_args(told)[0]
+    return None if inspect.isclass(told) and issubclass(told, Response) else told
+
+
 def _answering(function: Callable[P, R], status: int) -> Callable[P, Response]:
     """The same function with its JSON values made a response, which nobody looks through again: mypy has."""
 
     @functools.wraps(function)
     def answer(*arguments: P.args, **named: P.kwargs) -> Response:
         value = function(*arguments, **named)
+        if isinstance(value, Answer):
+            return JsonAnswer(value.value, status, dict(value.headers))
         return value if isinstance(value, Response) else JsonAnswer(value, status)
 
     answer.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
@@ -87,6 +107,7 @@ class Router(APIRouter):
             asynchronous = inspect.iscoroutinefunction(function)
             endpoint = function if asynchronous else _answering(function, status_code or HTTPStatus.OK)
             named.setdefault("responses", {})
+            named.setdefault("response_model", _model_of(function))
             method = named.get("methods", ["GET"])[0]
             named["responses"] = {**_problems(access, method, path), **named["responses"]}
             self.add_api_route(path, endpoint, status_code=status_code, operation_id=function.__name__, **named)

@@ -14,7 +14,7 @@ from overstap.entrypoints import shapes
 from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.routes.params import Body, Moment
 from overstap.entrypoints.api.routing import Router
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.shape_types import AuditHead, AuditResult, VerifyResult
 
 router = Router(tags=["audit"])
 
@@ -27,22 +27,22 @@ class Against(Body):
 
 
 @router.post("/verify")
-def verify_truths(call: Called) -> Json:
+def verify_truths(call: Called) -> VerifyResult:
     """Check that everything that must always hold does hold, over the whole database."""
     return shapes.report(call.app.verify())
 
 
 @router.post("/audit/verify")
-def verify_audit(call: Called, body: Against) -> Json:
+def verify_audit(call: Called, body: Against) -> AuditResult:
     """Name the first entry of each chain that was changed, removed, inserted, reordered or cut off."""
     head = None if body.head is None else Head.read(orjson.dumps(body.head), "head")
     return shapes.audit(call.app.auditing.verify(head, limit=body.limit))
 
 
 @router.post("/audit/checkpoint")
-def make_checkpoint(call: Called) -> Json:
+def make_checkpoint(call: Called) -> AuditHead:
     """Bring everything under a checkpoint; keep its head where who changes the database cannot."""
-    return call.app.auditing.checkpoint().model_dump()
+    return shapes.audit_head(call.app.auditing.checkpoint())
 
 
 @router.get(

@@ -11,14 +11,21 @@ from overstap.entrypoints import run_shapes, shapes
 from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.routes.params import Reasoned, RunId
 from overstap.entrypoints.api.routes.tenants import Question
-from overstap.entrypoints.api.routing import JsonAnswer, Router
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.api.routing import Answer, Router
+from overstap.entrypoints.run_shape_types import RunExplained
+from overstap.entrypoints.shape_types import RunSummary
 from overstap.workflow.priority import Priority
 
 router = Router(tags=["plan changes"])
 
 LAST = 1000
 """Entries and effects of a run that its own page has at most; `/journal` has them all."""
+
+
+class FollowedChange(RunSummary):
+    """A plan change, and what there is to say of it in the reader's language."""
+
+    explained: RunExplained
 
 
 class Order(Question):
@@ -30,7 +37,7 @@ class Order(Question):
 
 
 @router.post("/plan-changes", status_code=201)
-def submit_plan_change(call: Called, body: Order) -> Json:
+def submit_plan_change(call: Called, body: Order) -> Answer[RunSummary]:
     """Order a plan change. The same `Idempotency-Key` gives the same run, never a second one.
 
     Refused with all findings when a rule blocks it (422), or with the active run when the tenant has one (409).
@@ -47,11 +54,11 @@ def submit_plan_change(call: Called, body: Order) -> Json:
         raise
     answer = shapes.run_summary(stored)
     headers = {"Location": f"/api/v1/plan-changes/{stored.run.id}"}
-    return JsonAnswer(answer, 201, headers)  # type: ignore[return-value]
+    return Answer(answer, headers)
 
 
 @router.get("/plan-changes/{run_id}")
-def show_plan_change(call: Called, run_id: RunId) -> Json:
+def show_plan_change(call: Called, run_id: RunId) -> FollowedChange:
     """Where a plan change is, what it waits for and what comes next, in the reader's language."""
     found = call.app.looking.explain(run_id.strip().upper())
     tenant = call.app.service.tenant(found.stored.run.tenant_id)
@@ -59,7 +66,7 @@ def show_plan_change(call: Called, run_id: RunId) -> Json:
 
 
 @router.post("/plan-changes/{run_id}/cancel", status_code=202)
-def cancel_plan_change(call: Called, run_id: RunId, body: Reasoned) -> Json:
+def cancel_plan_change(call: Called, run_id: RunId, body: Reasoned) -> RunSummary:
     """Cancel a change where that is still possible; what was done is taken back first."""
     stored = call.app.service.signal(run_id.strip().upper(), "cancel", reason=body.reason, actor=call.actor)
     return shapes.run_summary(stored)

@@ -11,10 +11,10 @@ from overstap.app.replay_planning import Wish
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints import replay_shapes
 from overstap.entrypoints.api.call import Call, Called
+from overstap.entrypoints.api.routes.pages import Items
 from overstap.entrypoints.api.routes.params import MOST, Body, Duration, Moment, PlanId, Reasoned, Text
 from overstap.entrypoints.api.routes.runs import chosen, known
 from overstap.entrypoints.api.routing import Router
-from overstap.entrypoints.shapes import Json
 from overstap.workflow.replay import DeadlinePolicy
 from overstap.workflow.run import Status
 
@@ -67,13 +67,15 @@ class PlannedReplay(Body):
 
 
 @router.get("/replays")
-def list_replays(call: Called, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Json:
+def list_replays(
+    call: Called, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> Items[replay_shapes.ListedReplayPlan]:
     """The plans, the newest first."""
     return {"items": [replay_shapes.listed(*one) for one in call.app.replays.all(limit)]}
 
 
 @router.post("/replays", status_code=201)
-def plan_replay(call: Called, body: PlannedReplay) -> Json:
+def plan_replay(call: Called, body: PlannedReplay) -> replay_shapes.ReplayReceipt:
     """Write the plan of a replay; nothing else is changed."""
     wish = Wish(DeadlinePolicy.parse(body.deadline), body.step, resolve=body.resolve)
     runs = [known(one) for one in body.runs] if body.runs is not None else None
@@ -83,26 +85,26 @@ def plan_replay(call: Called, body: PlannedReplay) -> Json:
 
 
 @router.get("/replays/{plan_id}")
-def show_replay(call: Called, plan_id: PlanId) -> Json:
+def show_replay(call: Called, plan_id: PlanId) -> replay_shapes.ReplayReceipt:
     """A plan, who approved and ran it, and what came of each run: its receipt."""
     return replay_shapes.receipt(call.app.replays.receipt(known(plan_id)))
 
 
 @router.post("/replays/{plan_id}/approve")
-def approve_replay(call: Called, plan_id: PlanId, body: Reasoned) -> Json:
+def approve_replay(call: Called, plan_id: PlanId, body: Reasoned) -> replay_shapes.ReplayPlanSummary:
     """Approve a plan as a second person."""
     made = call.app.replays.approve(known(plan_id), actor=call.actor, reason=body.reason)
     return replay_shapes.plan_summary(made)
 
 
 @router.post("/replays/{plan_id}/run")
-def run_replay(call: Called, plan_id: PlanId, body: Reasoned) -> Json:
+def run_replay(call: Called, plan_id: PlanId, body: Reasoned) -> replay_shapes.ReplayReceipt:
     """Do what a plan says and nothing else; again gives the same receipt, and does nothing."""
     call.app.replays.run(known(plan_id), actor=call.actor, reason=body.reason)
     return replay_shapes.receipt(call.app.replays.receipt(known(plan_id)))
 
 
 @router.post("/replays/{plan_id}/rehearse")
-def rehearse_replay(call: Called, plan_id: PlanId) -> Json:
+def rehearse_replay(call: Called, plan_id: PlanId) -> Items[replay_shapes.RehearsedRun]:
     """Play a plan on a copy, and say what would happen; nothing real is touched."""
     return {"items": [replay_shapes.rehearsed(one) for one in call.app.rehearsals.play(known(plan_id))]}

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
+from typing_extensions import TypedDict
 
 from overstap.app.finding import By, Sort
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints import run_shapes, shapes
 from overstap.entrypoints.api.call import Call, Called
+from overstap.entrypoints.api.routes.pages import Items, Page
 from overstap.entrypoints.api.routes.params import MOST, Cursor, Duration, Limit, Moment, RunId, Seq, limited
-from overstap.entrypoints.api.routing import JsonAnswer, Router, declared
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.api.routing import Answer, Router, declared
+from overstap.entrypoints.run_shape_types import RunCompared, RunEffect, RunEntry, RunExplained, RunSignal, RunWhole
+from overstap.entrypoints.shape_types import RunSummary
 from overstap.errors import BadInput
 from overstap.store.runs import StoredRun
 from overstap.workflow.run import Status
 
 router = Router(tags=["runs"])
+
+T = TypeVar("T")
+
+
+class Counted(TypedDict):
+    """How many runs there are of each sort."""
+
+    by: By
+    counts: dict[str, int]
+
 
 LAST = 1000
 Several = Annotated[list[str] | None, Query(max_length=50)]
@@ -78,13 +90,15 @@ def known(run_id: str) -> str:
     return run_id.strip().upper()
 
 
-def tagged(stored: StoredRun, answer: Json) -> JsonAnswer:
+def tagged(stored: StoredRun, answer: T) -> Answer[T]:
     """A run's answer with the ETag that `If-Match` takes."""
-    return JsonAnswer(answer, headers={"etag": f'"{stored.run.seq}"'})
+    return Answer(answer, {"etag": f'"{stored.run.seq}"'})
 
 
 @router.get("/runs", responses=declared(404))
-def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cursor = None, limit: Limit = 50) -> Json:
+def list_runs(
+    call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cursor = None, limit: Limit = 50
+) -> Page[RunSummary]:
     """Runs that match, a page at a time."""
     size = limited(call, limit)
     found = call.app.search.page(chosen(call, given), sort=sort, cursor=cursor, limit=size)
@@ -95,45 +109,48 @@ def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cur
 
 
 @router.get("/runs/counts", responses=declared(404))
-def count_runs(call: Called, given: Chosen, by: By = By.STATE) -> Json:
+def count_runs(call: Called, given: Chosen, by: By = By.STATE) -> Counted:
     """How many runs match, by what they are."""
-    return {"by": str(by), "counts": call.app.search.count(chosen(call, given), by=by)}
+    return {"by": by, "counts": call.app.search.count(chosen(call, given), by=by)}
 
 
 @router.get("/runs/{run_id}")
-def show_run(call: Called, run_id: RunId) -> Json:
+def show_run(call: Called, run_id: RunId) -> Answer[RunWhole]:
     """Where a run is, how long it was where and why, its last entries, effects and signals."""
     look = call.app.looking.look(known(run_id), LAST)
-    return tagged(look.stored, run_shapes.run_whole(look))  # type: ignore[return-value]
+    return tagged(look.stored, run_shapes.run_whole(look))
 
 
 @router.get("/runs/{run_id}/journal")
-def list_journal(call: Called, run_id: RunId, after: Seq = 0, limit: Limit = 200) -> Json:
+def list_journal(call: Called, run_id: RunId, after: Seq = 0, limit: Limit = 200) -> Page[RunEntry]:
     """The entries of a run's journal, from the one after `after` on."""
     size = limited(call, limit)
     entries = list(islice(call.app.looking.entries(known(run_id), after), size))
-    return _page(map(run_shapes.entry, entries), str(entries[-1].seq) if len(entries) == size else None)
+    return {
+        "items": [run_shapes.entry(one) for one in entries],
+        "next": str(entries[-1].seq) if len(entries) == size else None,
+    }
 
 
 @router.get("/runs/{run_id}/effects")
-def list_effects(call: Called, run_id: RunId, limit: Limit = 200) -> Json:
+def list_effects(call: Called, run_id: RunId, limit: Limit = 200) -> Items[RunEffect]:
     """The last effects of a run, in the order they were intended."""
     look = call.app.looking.look(known(run_id), limited(call, limit))
-    return _page(run_shapes.run_whole(look)["effects"], None)
+    return {"items": run_shapes.run_whole(look)["effects"]}
 
 
 @router.get("/runs/{run_id}/signals")
-def list_signals(call: Called, run_id: RunId) -> Json:
+def list_signals(call: Called, run_id: RunId) -> Items[RunSignal]:
     """What came to a run from outside, and what became of it."""
-    return _page(run_shapes.run_whole(call.app.looking.look(known(run_id), LAST))["signals"], None)
+    return {"items": run_shapes.run_whole(call.app.looking.look(known(run_id), LAST))["signals"]}
 
 
 @router.get("/runs/{run_id}/explain")
-def explain_run(call: Called, run_id: RunId) -> Json:
+def explain_run(call: Called, run_id: RunId) -> Answer[RunExplained]:
     """In sentences: why a run is here, what wakes it, who holds it, what comes next and what can be done."""
     found = call.app.looking.explain(known(run_id))
     spoken = call.spoken(call.app.service.tenant(found.stored.run.tenant_id) if call.principal.tenant_id else None)
-    return tagged(found.stored, run_shapes.explained(found, spoken))  # type: ignore[return-value]
+    return tagged(found.stored, run_shapes.explained(found, spoken))
 
 
 @router.get("/runs/{run_id}/history")
@@ -143,7 +160,7 @@ def show_history(
     at: Moment | None = None,
     seq: Annotated[int | None, Query(ge=1, le=MOST)] = None,
     last: Limit = 200,
-) -> Json:
+) -> RunWhole:
     """A run as it was at a moment, or after an entry of its journal."""
     if (at is None) == (seq is None):
         raise BadInput("Say at (a moment with its zone) or seq (an entry of the journal), and not both.")
@@ -157,10 +174,6 @@ def compare_run(
     run_id: RunId,
     first: Annotated[int | None, Query(alias="from", ge=0, le=MOST)] = None,
     last: Annotated[int | None, Query(alias="to", ge=0, le=MOST)] = None,
-) -> Json:
+) -> RunCompared:
     """What changed in a run between two entries of its journal; 0 is before it existed."""
     return run_shapes.compared(call.app.looking.compare(known(run_id), first, last))
-
-
-def _page(items: Iterable[Any], following: str | None) -> Json:
-    return {"items": list(items), "next": following}

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from overstap.entrypoints import shapes
 from overstap.entrypoints.api.call import Called
+from overstap.entrypoints.api.routes.pages import Items
 from overstap.entrypoints.api.routes.params import Body
 from overstap.entrypoints.api.routes.runs import known
 from overstap.entrypoints.api.routing import Router, declared
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.shape_types import OpenTask, RunSummary
 from overstap.errors import BadInput
 
 router = Router(tags=["tasks"])
@@ -29,20 +30,20 @@ class Answer(Body):
 
 
 @router.get("/tasks", responses=declared(404))
-def list_tasks(call: Called, tenant: Annotated[str | None, Query(max_length=64)] = None) -> Json:
+def list_tasks(call: Called, tenant: Annotated[str | None, Query(max_length=64)] = None) -> Items[OpenTask]:
     """The open tasks, those of the oldest run first."""
     own = call.principal.tenant_id if tenant is None else call.tenant(tenant).id
     return {"items": [shapes.task(one, call.locale) for one in call.app.tasks.open(own)]}
 
 
 @router.get("/tasks/{task_id}")
-def show_task(call: Called, task_id: TaskId) -> Json:
+def show_task(call: Called, task_id: TaskId) -> OpenTask:
     """What to do."""
     return shapes.task(call.app.tasks.get(known(task_id)), call.locale)
 
 
 @router.post("/tasks/{task_id}/done")
-def finish_task(call: Called, task_id: TaskId, body: Answer) -> Json:
+def finish_task(call: Called, task_id: TaskId, body: Answer) -> RunSummary:
     """Say that a task is done; the run goes on with it."""
     by = call.acting(body.by)
     if by is None:

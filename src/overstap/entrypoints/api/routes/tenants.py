@@ -9,19 +9,35 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.tenant import BillingFrequency, PaymentMethod
 from overstap.entrypoints import answers, shapes
 from overstap.entrypoints.api.call import Call, Called
+from overstap.entrypoints.api.routes.pages import Items, Page
 from overstap.entrypoints.api.routes.params import Body, Cursor, Limit, SubscriptionId, TenantId, Text, limited
 from overstap.entrypoints.api.routing import Router
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.tenant_shape_types import (
+    CatalogPair,
+    CatalogPlan,
+    HeldSubscription,
+    TenantFacts,
+    TenantSummary,
+)
 from overstap.errors import BadInput, NotFound
 from overstap.providers.graph_export import TenantExport, read_export
 from overstap.providers.graph_files import FILES
 
 router = Router(tags=["tenants"])
+
+
+class Catalog(TypedDict):
+    """The plans of a version of the catalog."""
+
+    version: int
+    items: list[CatalogPlan]
+
 
 ActingQuery = Annotated[str | None, Query(max_length=200, description="The tenant's admin who asks.")]
 
@@ -59,7 +75,7 @@ class Exports(Body):
 
 
 @router.get("/tenants")
-def list_tenants(call: Called, cursor: Cursor = None, limit: Limit = 50) -> Json:
+def list_tenants(call: Called, cursor: Cursor = None, limit: Limit = 50) -> Page[TenantSummary]:
     """The tenants, by name and id."""
     own, size, after = call.principal.tenant_id, limited(call, limit), ("", "")
     if cursor is not None:
@@ -77,7 +93,7 @@ def list_tenants(call: Called, cursor: Cursor = None, limit: Limit = 50) -> Json
 
 
 @router.post("/tenants/import")
-def import_tenants(call: Called, body: Exports) -> Json:
+def import_tenants(call: Called, body: Exports) -> Items[TenantSummary]:
     """Take over tenants, all or none of them; those that are known are brought up to date."""
     with TemporaryDirectory(prefix="overstap-import-") as folder:
         try:
@@ -99,19 +115,19 @@ def _export(place: Path, files: dict[str, Any]) -> TenantExport:
 
 
 @router.get("/tenants/{tenant_id}")
-def show_tenant(call: Called, tenant_id: TenantId) -> Json:
+def show_tenant(call: Called, tenant_id: TenantId) -> TenantFacts:
     """One tenant with all its facts."""
     return shapes.tenant(call.tenant(tenant_id))
 
 
 @router.get("/tenants/{tenant_id}/subscriptions")
-def list_subscriptions(call: Called, tenant_id: TenantId) -> Json:
+def list_subscriptions(call: Called, tenant_id: TenantId) -> Items[HeldSubscription]:
     """What a tenant has bought."""
-    return {"items": shapes.tenant(call.tenant(tenant_id))["subscriptions"]}
+    return {"items": list(shapes.tenant(call.tenant(tenant_id))["subscriptions"])}
 
 
 @router.get("/tenants/{tenant_id}/options")
-def list_options(call: Called, tenant_id: TenantId, acting_upn: ActingQuery = None) -> Json:
+def list_options(call: Called, tenant_id: TenantId, acting_upn: ActingQuery = None) -> Items[answers.OptionsAnswer]:
     """What each subscription of a tenant may change to, or why there are no options."""
     tenant = call.tenant(tenant_id)
     found = call.app.questions.options(tenant.id, call.acting(acting_upn))
@@ -121,7 +137,7 @@ def list_options(call: Called, tenant_id: TenantId, acting_upn: ActingQuery = No
 @router.get("/tenants/{tenant_id}/subscriptions/{subscription_id}/options")
 def show_options(
     call: Called, tenant_id: TenantId, subscription_id: SubscriptionId, acting_upn: ActingQuery = None
-) -> Json:
+) -> answers.OptionsAnswer:
     """What one subscription may change to, or why there are no options."""
     tenant = call.tenant(tenant_id)
     for one in call.app.questions.options(tenant.id, call.acting(acting_upn)):
@@ -131,7 +147,7 @@ def show_options(
 
 
 @router.post("/eligibility")
-def check_eligibility(call: Called, body: Question) -> Json:
+def check_eligibility(call: Called, body: Question) -> answers.EligibilityAnswer:
     """Whether a change is allowed, which way, and everything that the rules say about it."""
     change = body.change(call)
     answer = call.app.questions.eligibility(change)
@@ -139,7 +155,7 @@ def check_eligibility(call: Called, body: Question) -> Json:
 
 
 @router.post("/quotes")
-def make_quote(call: Called, body: Question) -> Json:
+def make_quote(call: Called, body: Question) -> answers.QuoteAnswer:
     """What a change would cost, how long it takes, what it locks, and what cannot be undone."""
     change = body.change(call)
     offer = call.app.questions.quote(change)
@@ -147,12 +163,12 @@ def make_quote(call: Called, body: Question) -> Json:
 
 
 @router.get("/catalog/plans")
-def list_plans(call: Called) -> Json:
+def list_plans(call: Called) -> Catalog:
     """The plans, their families, SKUs and prices (in cents)."""
     return {"version": call.app.catalog.version, "items": [shapes.plan(one) for one in call.app.catalog.plans.values()]}
 
 
 @router.get("/catalog/pairs")
-def list_pairs(call: Called) -> Json:
+def list_pairs(call: Called) -> Items[CatalogPair]:
     """Which plan may change to which."""
     return {"items": [shapes.pair(one) for one in call.app.catalog.pairs.values()]}

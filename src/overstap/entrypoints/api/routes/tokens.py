@@ -6,14 +6,16 @@ from typing import Annotated
 
 from fastapi import Path, Request
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from overstap.app.principals import Role
-from overstap.entrypoints import shapes
+from overstap.entrypoints import token_shapes
 from overstap.entrypoints.api.call import Called
+from overstap.entrypoints.api.routes.pages import Items
 from overstap.entrypoints.api.routes.params import Body, Duration, Reason, Reasoned, Text
 from overstap.entrypoints.api.routing import Router
 from overstap.entrypoints.api.sign_in import SignIn
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.token_shapes import ApiToken, NewApiToken
 
 router = Router(tags=["tokens"])
 
@@ -29,8 +31,19 @@ class NewToken(Body):
     reason: Reason
 
 
+class Me(TypedDict):
+    """Who asks."""
+
+    name: str
+    actor: str
+    roles: list[Role]
+    tenant_id: str | None
+    upn: str | None
+    csrf_token: str | None
+
+
 @router.get("/me")
-def show_me(call: Called, request: Request) -> Json:
+def show_me(call: Called, request: Request) -> Me:
     """Who the token or session is, and what it may do; a session is told what to send as `X-CSRF-Token`."""
     principal = call.principal
     sign_in: SignIn | None = request.app.state.sign_in
@@ -45,13 +58,13 @@ def show_me(call: Called, request: Request) -> Json:
 
 
 @router.get("/tokens")
-def list_tokens(call: Called) -> Json:
+def list_tokens(call: Called) -> Items[ApiToken]:
     """All tokens, the newest first, without their secrets."""
-    return {"items": [shapes.token(one, call.app.tokens.now()) for one in call.app.tokens.all()]}
+    return {"items": [token_shapes.token(one, call.app.tokens.now()) for one in call.app.tokens.all()]}
 
 
 @router.post("/tokens", status_code=201)
-def create_token(call: Called, body: NewToken) -> Json:
+def create_token(call: Called, body: NewToken) -> NewApiToken:
     """Make a token; its text is shown this once."""
     made, text = call.app.tokens.create(
         body.name,
@@ -62,11 +75,13 @@ def create_token(call: Called, body: NewToken) -> Json:
         upn=body.upn,
         valid_for=body.valid_for,
     )
-    return {**shapes.token(made, call.app.tokens.now()), "token": text}
+    return {**token_shapes.token(made, call.app.tokens.now()), "token": text}
 
 
 @router.post("/tokens/{token_id}/revoke")
-def revoke_token(call: Called, token_id: Annotated[str, Path(min_length=1, max_length=200)], body: Reasoned) -> Json:
+def revoke_token(
+    call: Called, token_id: Annotated[str, Path(min_length=1, max_length=200)], body: Reasoned
+) -> ApiToken:
     """Let a token open nothing any more, from this moment on."""
     revoked = call.app.tokens.revoke(token_id, actor=call.actor, reason=body.reason)
-    return shapes.token(revoked, call.app.tokens.now())
+    return token_shapes.token(revoked, call.app.tokens.now())

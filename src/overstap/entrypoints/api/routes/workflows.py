@@ -10,14 +10,16 @@ from typing import Annotated
 from fastapi import Path, Query
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from overstap.app.versions import Counts, Judged
 from overstap.entrypoints import shapes, version_shapes
 from overstap.entrypoints.api.call import Call, Called
+from overstap.entrypoints.api.routes.pages import Items
 from overstap.entrypoints.api.routes.params import MOST, Body, Reason, Text
 from overstap.entrypoints.api.routes.runs import known
 from overstap.entrypoints.api.routing import Router
-from overstap.entrypoints.shapes import Json
+from overstap.entrypoints.shape_types import WorkflowFile
 from overstap.steps import STEP_EVENTS
 from overstap.workflow.definition import Definition, load_definition
 from overstap.workflow.spec import WorkflowError
@@ -34,6 +36,33 @@ class Picture(StrEnum):
     MERMAID = "mermaid"
     SVG = "svg"
     TABLE = "table"
+
+
+class ListedWorkflow(TypedDict):
+    """A workflow of this installation."""
+
+    workflow: str
+    version: int
+    digest: str
+    states: list[str]
+
+
+class CheckedWorkflow(TypedDict):
+    """Whether a workflow file can be used, and every problem with its line."""
+
+    ok: bool
+    workflow: str | None
+    version: int | None
+    problems: list[str]
+
+
+class VersionReport(TypedDict):
+    """What would become, or became, of live runs; `runs` has the first thousand."""
+
+    workflow: str
+    to: int
+    runs: list[version_shapes.JudgedRun]
+    counts: version_shapes.JudgementCounts
 
 
 class WorkflowText(Body):
@@ -62,7 +91,7 @@ def _definition(call: Call, name: str, version: int | None) -> Definition:
 
 
 @router.get("/workflows")
-def list_workflows(call: Called) -> Json:
+def list_workflows(call: Called) -> Items[ListedWorkflow]:
     """The workflows of this installation, by name and version."""
     return {
         "items": [
@@ -73,7 +102,7 @@ def list_workflows(call: Called) -> Json:
 
 
 @router.get("/workflows/{name}")
-def show_workflow(call: Called, name: Name, version: Version = None) -> Json:
+def show_workflow(call: Called, name: Name, version: Version = None) -> WorkflowFile:
     """What a workflow says: states, steps, deadlines, retries, locks."""
     return shapes.workflow(_definition(call, name, version))
 
@@ -96,7 +125,7 @@ def draw_workflow(
 
 
 @router.post("/workflows/check")
-def check_workflow(_: Called, body: WorkflowText) -> Json:
+def check_workflow(_: Called, body: WorkflowText) -> CheckedWorkflow:
     """Whether a workflow file could be used; every problem with its line."""
     with TemporaryDirectory(prefix="overstap-check-") as folder:
         file = File(folder, "workflow.yaml")
@@ -110,7 +139,7 @@ def check_workflow(_: Called, body: WorkflowText) -> Json:
 
 
 @router.post("/workflows/{name}/rehearsal")
-def rehearse_migration(call: Called, name: Name, body: VersionWish) -> Json:
+def rehearse_migration(call: Called, name: Name, body: VersionWish) -> VersionReport:
     """Whether each live run can be carried to a newer version, and why not; nothing is touched."""
     change = call.app.versions.change(name, body.to, maps=body.maps, run_ids=[known(one) for one in body.runs])
     report = _Report()
@@ -120,7 +149,7 @@ def rehearse_migration(call: Called, name: Name, body: VersionWish) -> Json:
 
 
 @router.post("/workflows/{name}/migration")
-def migrate_runs(call: Called, name: Name, body: VersionOrder) -> Json:
+def migrate_runs(call: Called, name: Name, body: VersionOrder) -> VersionReport:
     """Carry live runs to a newer version: those that are compatible then; the others stay untouched."""
     change = call.app.versions.change(name, body.to, maps=body.maps, run_ids=[known(one) for one in body.runs])
     report = _Report()
@@ -135,12 +164,12 @@ class _Report:
 
     def __init__(self) -> None:
         self._counts = Counts()
-        self._shown: list[Json] = []
+        self._shown: list[version_shapes.JudgedRun] = []
 
     def add(self, judged: Judged) -> None:
         self._counts.add(judged)
         if len(self._shown) < self._MOST:
             self._shown.append(version_shapes.judged(judged))
 
-    def told(self, name: str, to: int) -> Json:
+    def told(self, name: str, to: int) -> VersionReport:
         return {"workflow": name, "to": to, "runs": self._shown, "counts": version_shapes.judgements(self._counts)}
