@@ -54,8 +54,7 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
     api.include_router(under)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
-    limits = {"body_limit": app.settings.api.body_limit, "body_time": app.settings.api.body_time}
-    api.add_middleware(Surroundings, **limits)
+    api.add_middleware(Surroundings, given=app.settings.api)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api
 

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from overstap.entrypoints.api.protocol import ImpatientProtocol
 from overstap.errors import BadInput, Refused
 
+_BACKLOG = 2048
 _GRACE_SECONDS = 5
 _CONNECTIONS = 1000
-_BACKLOG = 2048
 _IDLE_SECONDS = 30
 
 
@@ -58,7 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
-        made.listen(_BACKLOG)  # from here on who comes early waits, and is not refused
+        made.listen(_BACKLOG)  # from here on clients wait until the server is there, and are not sent away
     except OSError as error:
         raise BadInput(f"cannot listen on {host} port {port}: {error.strerror}; give --host or --port") from None
     return made

@@ -15,7 +15,7 @@ from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints import run_shapes, shapes
 from overstap.entrypoints.api.call import Call, Called
 from overstap.entrypoints.api.routes.params import MOST, Cursor, Duration, Limit, Moment, RunId, Seq, limited
-from overstap.entrypoints.api.routing import JsonAnswer, Router, declared
+from overstap.entrypoints.api.routing import JsonAnswer, Router, problems
 from overstap.entrypoints.shapes import Json
 from overstap.errors import BadInput
 from overstap.store.runs import StoredRun
@@ -83,7 +83,7 @@ def tagged(stored: StoredRun, answer: Json) -> JsonAnswer:
     return JsonAnswer(answer, headers={"etag": f'"{stored.run.seq}"'})
 
 
-@router.get("/runs", responses=declared(404))
+@router.get("/runs", responses=problems(404))
 def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cursor = None, limit: Limit = 50) -> Json:
     """Runs that match, a page at a time."""
     size = limited(call, limit)
@@ -94,7 +94,7 @@ def list_runs(call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cur
     }
 
 
-@router.get("/runs/counts", responses=declared(404))
+@router.get("/runs/counts", responses=problems(404))
 def count_runs(call: Called, given: Chosen, by: By = By.STATE) -> Json:
     """How many runs match, by what they are."""
     return {"by": str(by), "counts": call.app.search.count(chosen(call, given), by=by)}
