@@ -63,7 +63,7 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         # Answered early: the rest of the body is thrown away for a while, so that the client gets to read the answer.
-        if self.cycle is not None and self.cycle.response_complete and self.cycle.more_body:
+        if self.cycle.response_complete and self.cycle.more_body:
             self._lingers = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
