@@ -65,8 +65,7 @@ def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
         api.include_router(router)
     for kind in (OverstapError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, _told)
-    limits = app.settings.api
-    api.add_middleware(Surroundings, body_limit=limits.body_limit, body_time=limits.body_time)
+    api.add_middleware(Surroundings, given=app.settings.api)
     api.add_middleware(Observed, requests=Requests(api.state.exposition), traces=app.traces)
     api.openapi = lambda: document(api)  # type: ignore[method-assign]
     return api

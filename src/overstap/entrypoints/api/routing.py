@@ -139,12 +139,6 @@ def access_of(name: str) -> Access:
     return ACCESS[name]
 
 
-def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Problems that a route answers with beside those that all routes of its kind do, for `responses`."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
-    return {int(one): {"description": HTTPStatus(one).phrase, "content": content} for one in statuses}
-
-
 def _problems(access: Access, method: str, path: str) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
     statuses = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -162,7 +156,13 @@ def _problems(access: Access, method: str, path: str) -> dict[int | str, dict[st
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.BAD_GATEWAY,
         }
-    return declared(*sorted(statuses))
+    return problems(*statuses)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems with those statuses as an OpenAPI document tells of them, for the `responses` of a route."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {int(one): {"description": HTTPStatus(one).phrase, "content": content} for one in sorted(statuses)}
 
 
 class GuardedRoute(APIRoute):

@@ -16,7 +16,7 @@ from overstap.entrypoints import run_shapes, shapes
 from overstap.entrypoints.api.call import Call, Called
 from overstap.entrypoints.api.routes.pages import Items, Page
 from overstap.entrypoints.api.routes.params import MOST, Cursor, Duration, Limit, Moment, RunId, Seq, limited
-from overstap.entrypoints.api.routing import Answer, Router, declared
+from overstap.entrypoints.api.routing import Answer, Router, problems
 from overstap.entrypoints.run_shape_types import RunCompared, RunEffect, RunEntry, RunExplained, RunSignal, RunWhole
 from overstap.entrypoints.shape_types import RunSummary
 from overstap.errors import BadInput
@@ -95,7 +95,7 @@ def tagged(stored: StoredRun, answer: T) -> Answer[T]:
     return Answer(answer, {"etag": f'"{stored.run.seq}"'})
 
 
-@router.get("/runs", responses=declared(404))
+@router.get("/runs", responses=problems(404))
 def list_runs(
     call: Called, given: Chosen, sort: Sort = Sort.NEWEST, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[RunSummary]:
@@ -108,7 +108,7 @@ def list_runs(
     }
 
 
-@router.get("/runs/counts", responses=declared(404))
+@router.get("/runs/counts", responses=problems(404))
 def count_runs(call: Called, given: Chosen, by: By = By.STATE) -> Counted:
     """How many runs match, by what they are."""
     return {"by": by, "counts": call.app.search.count(chosen(call, given), by=by)}

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.door import Gatekeeper
-from overstap.entrypoints.api.routing import Router, declared
+from overstap.entrypoints.api.routing import Router, problems
 from overstap.entrypoints.api.sign_in import SignIn
 from overstap.errors import NotFound, Refused
 
@@ -36,19 +36,19 @@ def _sign_in(request: Request, *, attempt: bool = True) -> SignIn:
     return found
 
 
-@router.get("/sign-in", status_code=303, responses=declared(404, 502), openapi_extra=_OPEN)
+@router.get("/sign-in", status_code=303, responses=problems(404, 502), openapi_extra=_OPEN)
 def start_sign_in(request: Request, to: To = HOME) -> Response:
     """Sign in: sends the browser to the provider."""
     return _sign_in(request).start(to)
 
 
-@router.get("/sign-in/back", status_code=303, responses=declared(401, 403, 404, 502), openapi_extra=_OPEN)
+@router.get("/sign-in/back", status_code=303, responses=problems(401, 403, 404, 502), openapi_extra=_OPEN)
 def finish_sign_in(request: Request, state: Given = None, code: Given = None, error: Given = None) -> Response:
     """Where the provider sends the browser back to; begins the session."""
     return _sign_in(request).finish(request, state, code, error)
 
 
-@router.get("/sign-in/{secret}", status_code=303, responses=declared(401), openapi_extra=_OPEN)
+@router.get("/sign-in/{secret}", status_code=303, responses=problems(401), openapi_extra=_OPEN)
 def use_sign_in_link(
     request: Request, secret: Annotated[str, Path(min_length=1, max_length=200)], to: To = HOME
 ) -> Response:

@@ -12,7 +12,7 @@ from overstap.entrypoints.api.call import Called
 from overstap.entrypoints.api.routes.pages import Items
 from overstap.entrypoints.api.routes.params import Body
 from overstap.entrypoints.api.routes.runs import known
-from overstap.entrypoints.api.routing import Router, declared
+from overstap.entrypoints.api.routing import Router, problems
 from overstap.entrypoints.shape_types import OpenTask, RunSummary
 from overstap.errors import BadInput
 
@@ -29,7 +29,7 @@ class Answer(Body):
     declined: Annotated[bool, Field(description="The advice is not followed.")] = False
 
 
-@router.get("/tasks", responses=declared(404))
+@router.get("/tasks", responses=problems(404))
 def list_tasks(call: Called, tenant: Annotated[str | None, Query(max_length=64)] = None) -> Items[OpenTask]:
     """The open tasks, those of the oldest run first."""
     own = call.principal.tenant_id if tenant is None else call.tenant(tenant).id
