@@ -189,7 +189,7 @@ class Asker:
             case "boolean":
                 return True
         if schema.get("format") in {"uri", "url"} or name == "url":
-            return "https://example.com/hook"
+            return "http://127.0.0.1:9/hook"
         return "1h" if "pattern" in schema else "a reason"
 
     def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:
