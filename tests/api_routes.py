@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from api_stage import Stage
+from api_stage import HOST, Stage
 from overstap.app.principals import Principal, Role
 from overstap.domain.tenant import Tenant
 from overstap.entrypoints.api.access import Access
-from overstap.entrypoints.api.make import PREFIX, document
+from overstap.entrypoints.api.make import document
 from overstap.entrypoints.api.routing import access_of
 
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -40,7 +40,7 @@ class Operation:
 
     Attributes:
         name: its operation id.
-        path: under `/api/v1`, with its parameters in braces.
+        path: with its parameters in braces.
         told: of the OpenAPI document.
     """
 
@@ -68,7 +68,7 @@ def operations(stage: Stage) -> list[Operation]:
         Operation(
             str(one.operation_id),
             method,
-            str(one.path).removeprefix(PREFIX),
+            str(one.path),
             access_of(str(one.operation_id)),
             told.get(one.path_format, {}).get(method.lower(), {}),
         )
@@ -125,7 +125,7 @@ class Asker:
         """
         filled = {**self.values, **(values or {})}
         path = _PARAMETER.sub(lambda found: str(self.value(one, found[1], filled)), one.path)
-        return self._stage.ask(one.method, path, token, params=self._query(one), **self._body(one, filled))
+        return self._stage.ask(one.method, f"{HOST}{path}", token, params=self._query(one), **self._body(one, filled))
 
     def value(self, one: Operation, name: str, filled: Values) -> Any:
         """What a parameter of a path is filled with; of what is not known it makes one, or takes what is listed."""
@@ -189,7 +189,7 @@ class Asker:
             case "boolean":
                 return True
         if schema.get("format") in {"uri", "url"} or name == "url":
-            return "https://example.com/hook"
+            return "http://127.0.0.1:9/hook"
         return "1h" if "pattern" in schema else "a reason"
 
     def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from overstap.bootstrap import App
 from overstap.clock import VirtualClock
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.tenant import Tenant
-from overstap.entrypoints.api import make_api
+from overstap.entrypoints.api import PREFIX, make_api
 from overstap.entrypoints.api.server import Server, ServingThread, listen, url_of
 from overstap.providers.graph_export import TenantExport, read_export
 from overstap.settings import Settings, data_path
@@ -32,6 +32,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BUSY, FREE = "kapper-anna", "bakkerij-de-vries"
 """Of a tenant whose change goes the manual way, and of one that has none."""
 TWIN = "7d0c4a55-8a3e-5f0e-9d38-5b7f3c1e2a90"
+HOST = "http://testserver"
 EVERYTHING = "everything"
 ANSWER = 5.0
 """Seconds that a live stream has for its first answer."""
@@ -105,7 +106,7 @@ class Stage:
     """
 
     def __init__(self, url: str, portal: BlockingPortal, **settings: Any) -> None:
-        self.settings = Settings(database_url=url, **{"api": {"requests": 0}, **settings})
+        self.settings = Settings(database_url=url, **{"api": {"requests": 0}, "webhooks": {"private": True}, **settings})
         self.clock = VirtualClock(START)
         self.app = App(self.settings, Database(url, pool_size=20), clock=self.clock)
         self.driver = Driver(self.app.engine, self.clock)
@@ -148,8 +149,8 @@ class Stage:
 
     @staticmethod
     def url(path: str) -> str:
-        """Where a path under `/api/v1` is."""
-        return f"http://testserver/api/v1{path}"
+        """Where a path under `/api/v1` is; one that names a host is where it says."""
+        return path if path.startswith(HOST) else f"{HOST}{PREFIX}{path}"
 
     def _signed(self, token: str | None, more: dict[str, Any]) -> dict[str, Any]:
         headers = dict(more.pop("headers", {}))

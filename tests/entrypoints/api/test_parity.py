@@ -58,6 +58,9 @@ NO_ROUTE = {
 }
 """Commands that no route is for, and why."""
 
+INNER = {"engine", "gate", "runs", "figures", "traces", "dashboard", "readiness"}
+"""Parts of an application that no face leads by hand: they are of workers, or tell machines how all that stands."""
+
 ONE_FACE = {
     ("service", "journal"): "Looking.entries is the same, a page at a time; the demo reads it whole",
     ("service", "effects"): "Looking.look tells them",
@@ -113,8 +116,7 @@ def services() -> dict[str, type]:
         for node in ast.walk(source)
         if isinstance(node, ast.FunctionDef) and node.decorator_list and isinstance(node.returns, ast.Name)
     }
-    inner = {"engine", "gate"}  # for workers, which no face leads by hand
-    kinds = {name: names[kind] for name, kind in made.items() if kind in names and name not in inner}
+    kinds = {name: names[kind] for name, kind in made.items() if kind in names and name not in INNER}
     return {name: kind for name, kind in kinds.items() if kind.__module__.startswith("overstap.app.")}
 
 
