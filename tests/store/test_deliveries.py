@@ -58,9 +58,9 @@ class Desk:
         self.hooks.add(made, "to be told", "hooks.example")
         return webhook_id
 
-    def grow(self, times: int = 1) -> None:
+    def grow(self, times: int = 1, now: datetime = NOON) -> None:
         """Add so many entries to the journal of each run."""
-        held = self._claims.claim("ann", 100, NOON, NOON + MINUTE)
+        held = self._claims.claim("ann", 100, now, now + MINUTE)
         for _ in range(times):
             decisions = [settle(self._definition, one.run, Progress(one.run.done + 1, 900), NOON) for one in held]
             told = [Settlement(one, to.run, [to.entry], keep=True) for one, to in zip(held, decisions, strict=True)]
@@ -184,6 +184,10 @@ def test_what_stands_behind_one_that_waits_is_looked_at_with_it_and_no_earlier(d
         return {one.next_at for one in found if one.seq > 1}
 
     desk.settle([first], DeliveryStatus.WAITING, NOON + DAY)
+    assert {NOON + DAY} == behind()
+    desk.grow(1, NOON + MINUTE)
+    desk.enqueue(4)
+    assert [] == desk.claim()
     assert {NOON + DAY} == behind()
     (first,) = desk.claim(NOON + DAY)
     desk.settle([first])

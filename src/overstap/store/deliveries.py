@@ -12,17 +12,27 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from ulid import ULID
 
 from overstap.store.database import Database
+from overstap.store.due_deliveries import due_heads, put_back, webhooks_with_due
 from overstap.store.feed import FEED, FedEntry, Feed, Position
 from overstap.store.spans import Span, journals, spans_in
-from overstap.store.webhooks import DELIVERY, WEBHOOK, DeliveryStatus, end_webhook, place_values
+from overstap.store.webhooks import ALIVE, DELIVERY, WEBHOOK, DeliveryStatus, end_webhook, place_values, waiting
 from overstap.workflow.run import JournalEntry
 
-_ALIVE = WEBHOOK.c.ended_at.is_(None)
-_WAITING = DELIVERY.c.status == DeliveryStatus.WAITING.value
+_WAITING = waiting()
 _PLACE = (WEBHOOK.c.place_xid, WEBHOOK.c.place_id)
 _PRUNED_AT_ONCE = 5000
 
@@ -99,7 +109,7 @@ class DeliveryBook:
 
     def _places(self) -> list[Position]:
         with self._database.read() as connection:
-            return [Position(*row, 0) for row in connection.execute(select(*_PLACE).where(_ALIVE).distinct())]
+            return [Position(*row, 0) for row in connection.execute(select(*_PLACE).where(ALIVE).distinct())]
 
     def _torn(self, entries: Sequence[FedEntry], on: Position) -> bool:
         """Whether an earlier entry of one of these runs comes later in the feed.
@@ -120,7 +130,7 @@ class DeliveryBook:
         """Write what the webhooks at a place are told, and move them on; those that are there no more have been."""
         with self._database.write() as connection:
             here = select(WEBHOOK.c.id, WEBHOOK.c.tenant_id, WEBHOOK.c.kinds).order_by(WEBHOOK.c.id)
-            here = here.where(_ALIVE, WEBHOOK.c.place_xid == place.xid, WEBHOOK.c.place_id == place.id)
+            here = here.where(ALIVE, WEBHOOK.c.place_xid == place.xid, WEBHOOK.c.place_id == place.id)
             hooks = connection.execute(here.with_for_update(skip_locked=True)).all()
             if not hooks:
                 return
@@ -155,11 +165,10 @@ class DeliveryBook:
             each: how many it makes for one webhook at a time.
             most: how many it takes now.
         """
-        due = and_(DELIVERY.c.webhook_id == WEBHOOK.c.id, _WAITING, DELIVERY.c.next_at <= now)
         full = [webhook_id for webhook_id, count in busy.items() if count >= each]
-        query = select(WEBHOOK.c.id).where(_ALIVE, WEBHOOK.c.id.not_in(full), exists().where(due))
         with self._database.read() as connection:
-            ready = sorted(connection.execute(query).scalars(), key=lambda one: (busy.get(one, 0), one))
+            found = connection.execute(webhooks_with_due(now, full)).scalars().all()
+        ready = sorted(found, key=lambda one: (busy.get(one, 0), one))
         if not ready or most <= 0:
             return []
         token = uuid4().hex
@@ -167,8 +176,12 @@ class DeliveryBook:
             taken: list[str] = []
             for webhook_id in ready:
                 room = min(each - busy.get(webhook_id, 0), most - len(taken))
-                if room > 0:
-                    taken += connection.execute(_heads(webhook_id, now, room)).scalars()
+                if room <= 0:
+                    continue
+                heads = connection.execute(due_heads(webhook_id, now, room)).scalars().all()
+                taken += heads
+                if len(heads) < room:
+                    connection.execute(put_back(webhook_id, now))
             mine = update(DELIVERY).where(DELIVERY.c.id.in_(taken))
             connection.execute(mine.values(claim_token=token, claim_until=until, next_at=until))
             return _claimed(connection, token, taken, until)
@@ -228,22 +241,8 @@ class DeliveryBook:
     def unread(self) -> Position | None:
         """The place in the feed from which the webhook that is furthest behind goes on; None where there is none."""
         with self._database.read() as connection:
-            place = connection.execute(select(*_PLACE).where(_ALIVE).order_by(*_PLACE).limit(1)).first()
+            place = connection.execute(select(*_PLACE).where(ALIVE).order_by(*_PLACE).limit(1)).first()
         return None if place is None else Position(*place, 0)
-
-
-def _heads(webhook_id: str, now: datetime, limit: int) -> Any:
-    """The ids of deliveries of a webhook that are due and have no earlier one of their run before them."""
-    earlier = DELIVERY.alias("earlier")
-    blocked = exists().where(
-        earlier.c.webhook_id == DELIVERY.c.webhook_id,
-        earlier.c.run_id == DELIVERY.c.run_id,
-        earlier.c.status == DeliveryStatus.WAITING.value,
-        earlier.c.seq < DELIVERY.c.seq,
-    )
-    due = and_(DELIVERY.c.webhook_id == webhook_id, _WAITING, DELIVERY.c.next_at <= now, ~blocked)
-    query = select(DELIVERY.c.id).where(due).order_by(DELIVERY.c.next_at, DELIVERY.c.id).limit(limit)
-    return query.with_for_update(skip_locked=True, of=DELIVERY)
 
 
 def _claimed(connection: Connection, token: str, ids: Sequence[str], until: datetime) -> list[Claimed]:

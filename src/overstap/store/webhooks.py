@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, func, insert, literal_column, select, update
 
 from overstap.errors import Conflict, NotFound
 from overstap.store.acts_log import record_act
@@ -76,6 +76,16 @@ class StoredDelivery:
     answer: str | None
 
 
+ALIVE = WEBHOOK.c.ended_at.is_(None)
+_AS_WRITTEN: ColumnElement[str] = literal_column(f"'{DeliveryStatus.WAITING.value}'")
+"""Not a parameter: SQLite uses an index of a part of the rows only where the statement says so itself."""
+
+
+def waiting(delivery: FromClause = DELIVERY) -> ColumnElement[bool]:
+    """Whether a delivery waits, so that the indexes of those that do are used."""
+    return delivery.c.status == _AS_WRITTEN
+
+
 _SHOWN = [WEBHOOK.c[name] for name in StoredWebhook.__dataclass_fields__]
 _TOLD = [DELIVERY.c[name] for name in StoredDelivery.__dataclass_fields__]
 
@@ -101,7 +111,7 @@ class WebhookBook:
         """
         values = {name: getattr(webhook, name) for name in StoredWebhook.__dataclass_fields__}
         with self._database.write() as connection:
-            alive = select(func.count()).select_from(WEBHOOK).where(WEBHOOK.c.ended_at.is_(None))
+            alive = select(func.count()).select_from(WEBHOOK).where(ALIVE)
             count = connection.execute(alive.where(WEBHOOK.c.tenant_id.is_not_distinct_from(webhook.tenant_id)))
             if count.scalar_one() >= MOST_WEBHOOKS:
                 raise Conflict(f"There are {MOST_WEBHOOKS} webhooks already; end one that is of no use any more.")
@@ -126,7 +136,7 @@ class WebhookBook:
         if tenant_id is not None:
             query = query.where(WEBHOOK.c.tenant_id == tenant_id)
         if not ended:
-            query = query.where(WEBHOOK.c.ended_at.is_(None))
+            query = query.where(ALIVE)
         with self._database.read() as connection:
             return [_webhook(row) for row in connection.execute(query)]
 
@@ -236,10 +246,10 @@ def end_webhook(connection: Connection, webhook_id: str, *, actor: str, reason: 
 
     The row of the webhook is held first, then its deliveries: in this order everywhere.
     """
-    alive = (WEBHOOK.c.id == webhook_id) & WEBHOOK.c.ended_at.is_(None)
+    alive = (WEBHOOK.c.id == webhook_id) & ALIVE
     if connection.execute(update(WEBHOOK).where(alive).values(ended_at=now)).rowcount == 0:
         return False
-    waiting = (DELIVERY.c.webhook_id == webhook_id) & (DELIVERY.c.status == DeliveryStatus.WAITING.value)
+    left = (DELIVERY.c.webhook_id == webhook_id) & waiting()
     over: dict[str, Any] = {
         "status": DeliveryStatus.DEAD.value,
         "claim_token": None,
@@ -247,7 +257,7 @@ def end_webhook(connection: Connection, webhook_id: str, *, actor: str, reason: 
         "settled_at": now,
         "answer": ENDED,
     }
-    dead = connection.execute(update(DELIVERY).where(waiting).values(over)).rowcount
+    dead = connection.execute(update(DELIVERY).where(left).values(over)).rowcount
     record_act(
         connection,
         at=now,
