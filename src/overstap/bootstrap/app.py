@@ -250,14 +250,8 @@ class App:
 
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
-        return Worker(
-            self.engine,
-            self.fleet,
-            settings or self.settings.worker,
-            self._listen,
-            self.gate,
-            Pace(time.monotonic(), self.figures),
-        )
+        pace = Pace(time.monotonic(), self.figures)
+        return Worker(self.engine, self.fleet, settings or self.settings.worker, self._listen, self.gate, pace)
 
     def live(self) -> Live:
         """What follows the journals of this database as they grow."""

@@ -12,12 +12,10 @@ Its name is its operation id, and finds its line in `access.ACCESS`. What is rai
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import re
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -31,26 +29,18 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from overstap.entrypoints.api.access import ACCESS, Access
-from overstap.entrypoints.api.call import Call
 from overstap.entrypoints.api.door import Gatekeeper
-from overstap.entrypoints.api.errors import BadRequest, KeyReused
+from overstap.entrypoints.api.errors import BadRequest
+from overstap.entrypoints.api.idempotency import Handler, once
 from overstap.entrypoints.api.problems import MEDIA_TYPE, Problem, of_error
-from overstap.errors import Conflict
-from overstap.store.kept_answers import KeptAnswer
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _DEPTH = 50
 """Levels of a body that anybody reads are a handful."""
-_PATIENCE_SECONDS = 10.0
-"""How long the second of two requests with one key waits for the answer to the first."""
-_LOOK_SECONDS = 0.05
-_NEVER_KEPT = frozenset({401, 403, 408, 413, 415, 429})
 
 
 class JsonAnswer(Response):
@@ -189,7 +179,7 @@ class GuardedRoute(APIRoute):
                 # Where nobody signs in, a key would give one's answers to another.
                 if request.method != "POST" or key is None or not access.roles:
                     return _conditional(request, await handle(request))
-                return await _once(request, call, access, key, handle)
+                return await once(request, call, access, key, handle)
             except Exception as error:  # noqa: BLE001 - whatever it is, it becomes an answer
                 return of_error(request, error)
 
@@ -234,71 +224,6 @@ async def _read_body(request: Request, *, takes_body: bool) -> None:
     except orjson.JSONDecodeError as error:
         raise BadRequest(400, "bad_json", f"The body is no JSON in UTF-8: {error}.") from None
     _ensure_plain(given, "body")
-
-
-async def _once(request: Request, call: Call, access: Access, key: str, handle: Handler) -> Response:
-    """Do a request with an idempotency key, or give the answer again that it got before.
-
-    Raises:
-        BadRequest: when the key is no key.
-        KeyReused: when it was used for another request.
-        Conflict: when another request with this key is still being done.
-    """
-    if not _KEY.fullmatch(key):
-        raise BadRequest(400, "bad_idempotency_key", "An Idempotency-Key has 1 to 200 visible ASCII characters.")
-    answers, scope = call.app.kept_answers, scope_of(call)
-    told = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
-    digest = sha256(told).hexdigest()
-    known = await _known(call, access, scope, key, digest)
-    if known is not None:
-        return _again(known, key, digest)
-    try:
-        response = await handle(request)
-    except Exception as error:  # noqa: BLE001 - kept as the answer, or told
-        response = of_error(request, error)
-    except BaseException:
-        await asyncio.shield(run_in_threadpool(answers.forget, scope, key))
-        raise
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code in _NEVER_KEPT:
-        await run_in_threadpool(answers.forget, scope, key)
-        return response
-    headers = [[name, value] for name, value in response.headers.items() if name != "content-length"]
-    answer = KeptAnswer(digest, response.status_code, headers, _without(access.secret, bytes(response.body)))
-    first = await run_in_threadpool(answers.keep, scope, key, answer)
-    return response if first == answer else _again(first, key, digest)
-
-
-def _without(secret: str | None, body: bytes) -> bytes:
-    """An answer as it is kept: what is told once is not in it."""
-    told = None if secret is None else orjson.loads(body)
-    return orjson.dumps({**told, secret: None}) if isinstance(told, dict) and secret in told else body
-
-
-async def _known(call: Call, access: Access, scope: str, key: str, digest: str) -> KeptAnswer | None:
-    """The answer that is kept, once there is one; None when it is the caller's to do."""
-    limit = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        kept = await run_in_threadpool(call.app.kept_answers.begin, scope, key, digest, repeatable=access.repeatable)
-        if kept is None or kept.status is not None or kept.request != digest:
-            return kept
-        if time.monotonic() > limit:
-            raise Conflict(
-                f"A request with the Idempotency-Key {key!r} is still being done, or the server ended while it was. "
-                "Look whether it was done; if it was not, send it with a new key."
-            )
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _again(kept: KeptAnswer, key: str, digest: str) -> Response:
-    if kept.request != digest:
-        raise KeyReused(f"The Idempotency-Key {key!r} was used for another request; take a new one.")
-    return Response(kept.body, kept.status or HTTPStatus.OK, {**dict(kept.headers), "Idempotent-Replayed": "true"})
-
-
-def scope_of(call: Call) -> str:
-    """Whose idempotency keys are one namespace: a tenant's, or one person's of the staff."""
-    principal = call.principal
-    return principal.actor if principal.tenant_id is None else f"tenant:{principal.tenant_id}"
 
 
 def _conditional(request: Request, response: Response) -> Response:
