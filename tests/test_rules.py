@@ -107,7 +107,7 @@ def test_a_marker_that_names_no_rule_fails_the_run_and_names_the_test(tmp_path: 
     inputs = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTEST_ADDOPTS": ""}
 
     done = subprocess.run(
-        [*command, "-p", "no:schemathesis", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), str(tmp_path)],
+        [*command, "-p", "no:schemathesis", "-c", str(ROOT / "pyproject.toml"), "--rootdir", *[str(tmp_path)] * 2],
         env=inputs, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -157,16 +157,18 @@ def test_a_second_signal_ends_a_worker_at_once(cli: Cli, start: Start, order: tu
 
 def test_up_makes_the_database_and_says_how_fast_time_runs(start: Start, tmp_path: Path) -> None:
     fresh = tmp_path / "new" / "fresh.db"
-    up = start("up", "--speed", "3600", "--database", f"sqlite:///{fresh}")
+    up = start("up", "--speed", "3600", "--port", "0", "--database", f"sqlite:///{fresh}")
     assert up.stdout is not None
 
-    said = [up.stdout.readline() for _ in range(3)]
+    said = [up.stdout.readline() for _ in range(5)]
     up.send_signal(signal.SIGTERM)
 
     assert up.wait(PATIENCE) == 0
     assert str(fresh) in said[0]
     assert "overstap submit" in said[1]
     assert "3600 times as fast; an hour passes in 1s" in said[2]
+    assert "API: http://127.0.0.1:" in said[3]
+    assert "/sign-in/" in said[4]
     assert fresh.exists()
 
 

@@ -139,12 +139,7 @@ def up(
     """Everything in one process, in the foreground: makes or upgrades the database, then works until Ctrl-C."""
     _set(face, grace=grace, threads=threads, batch=batch)
     listen_at(face, host, port)
-    with (
-        StopSwitch() as switch,
-        face.app(upgrade=True, speed=speed, create=True) as app,
-        served(face, app) if api and not until_idle else nullcontext(),
-        app.delivering(run_shapes.entry),
-    ):
+    with StopSwitch() as switch, face.app(upgrade=True, speed=speed, create=True) as app:
         face.tell(f"Database: {app.database.describe()}")
         face.tell("Order: overstap tenants import PATH…, then overstap submit TENANT SUBSCRIPTION PLAN")
         pace = app.clock.speed
@@ -152,7 +147,8 @@ def up(
             hour = format_duration(app.clock.shrink(timedelta(hours=1)))
             face.tell(f"Rehearsal: time runs {pace:g} times as fast; an hour passes in {hour}.")
         sys.stdout.flush()
-        work(app, switch, until_idle=until_idle)
+        with served(face, app) if api and not until_idle else nullcontext(), app.delivering(run_shapes.entry):
+            work(app, switch, until_idle=until_idle)
 
 
 def serve(face: Face, host: HostOption = None, port: PortOption = None) -> None:
