@@ -106,7 +106,9 @@ class Stage:
     """
 
     def __init__(self, url: str, portal: BlockingPortal, **settings: Any) -> None:
-        self.settings = Settings(database_url=url, **{"api": {"requests": 0}, "webhooks": {"private": True}, **settings})
+        self.settings = Settings(
+            database_url=url, **{"api": {"requests": 0}, "webhooks": {"private": True}, **settings}
+        )
         self.clock = VirtualClock(START)
         self.app = App(self.settings, Database(url, pool_size=20), clock=self.clock)
         self.driver = Driver(self.app.engine, self.clock)
