@@ -99,7 +99,7 @@ def without_streams(told: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(0 if LONG else 120)
+@pytest.mark.timeout(0 if LONG else 300)
 @pytest.mark.filterwarnings("default")
 def test_nothing_that_can_be_asked_gets_an_answer_that_is_not_declared(api: Stage) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

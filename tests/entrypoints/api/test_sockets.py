@@ -40,11 +40,15 @@ def url(strict: Stage) -> Iterator[str]:
         yield found
 
 
+def connected(url: str) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=LIMIT)
+
+
 def said(url: str, *parts: bytes, pause: float = 0) -> tuple[bytes, float]:
     """What a server answers until it hangs up, and after how many seconds."""
-    host, port = url.removeprefix("http://").split(":")
     began = time.monotonic()
-    with socket.create_connection((host, int(port)), timeout=LIMIT) as client:
+    with connected(url) as client:
         for part in parts:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 client.sendall(part)
@@ -110,10 +114,9 @@ def test_a_body_that_trickles_has_an_end(strict: Stage, url: str) -> None:
 
 
 def test_others_are_served_while_somebody_is_slow(strict: Stage, url: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
     with contextlib.ExitStack() as slow:
         for _ in range(100):
-            client = slow.enter_context(socket.create_connection((host, int(port)), timeout=LIMIT))
+            client = slow.enter_context(connected(url))
             client.sendall(request(strict, length=1000) + b"{")
         began = time.monotonic()
         answer = httpx.get(f"{url}/api/v1/me", headers=strict.headers(), timeout=LIMIT)
@@ -129,6 +132,18 @@ def test_a_head_has_a_size(url: str, line: bytes, size: int) -> None:
     answer, _ = said(url, b"GET /api/v1/me HTTP/1.1\r\nHost: x\r\n" + line, *parts, pause=0.01)
 
     assert_told(answer, 431, "head_too_large")
+
+
+def test_who_finds_no_room_is_told_to_come_again(strict: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("overstap.entrypoints.api.server._CONNECTIONS", 2)
+    with strict.served() as url, contextlib.ExitStack() as others:
+        for _ in range(2):
+            others.enter_context(connected(url))
+        answer = httpx.get(f"{url}/api/v1/me", headers=strict.headers())
+
+    assert (503, "too_busy") == (answer.status_code, answer.json()["code"])
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +180,7 @@ def test_a_body_that_is_too_long_is_answered_before_it_comes(strict: Stage, url:
 
 
 def test_who_goes_on_sending_after_the_answer_is_not_listened_to_for_long(strict: Stage, url: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=LIMIT) as client:
+    with connected(url) as client:
         client.sendall(request(strict, length=50 * MEGABYTE))
         assert client.recv(65536).startswith(b"HTTP/1.1 413 ")
         began = time.monotonic()

@@ -100,6 +100,8 @@ class Router(APIRouter):
             named.setdefault("response_model", _model_of(function))
             method = named.get("methods", ["GET"])[0]
             named["responses"] = {**_problems(access, method, path), **named["responses"]}
+            if not access.roles:
+                named["openapi_extra"] = {"security": [], **named.get("openapi_extra", {})}
             self.add_api_route(path, endpoint, status_code=status_code, operation_id=function.__name__, **named)
             return function
 
