@@ -69,7 +69,7 @@ def one_batch(claims: Claims, held: list[Claim], sealing: Seal) -> tuple[float, 
         for number, claim in enumerate(held):
             decision = settle(DEFINITION, claim.run, Progress(number, 1000, LEARNED), NOON)
             settlements.append(Settlement(claim, decision.run, [decision.entry], keep=True))
-        kept = claims.commit(settlements, [], NOON, UNTIL).kept
+        kept = claims.commit(settlements, [], NOON).kept
         return time.perf_counter() - began, time.process_time() - worked, kept
     finally:
         decide.sealed = sealed  # type: ignore[attr-defined]

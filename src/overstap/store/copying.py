@@ -11,6 +11,8 @@ from sqlmodel import SQLModel
 from overstap.store.database import Database
 
 _PAGE = 200
+_NOT_ALONG = frozenset({"replay_item", "api_token", "webhook", "delivery"})
+"""Items are of other plans; and who may call, or is told of runs, has nothing to do with a copy."""
 
 
 def copy_runs(source: Database, target: Database, run_ids: Collection[str], tenant_ids: Collection[str]) -> None:
@@ -45,8 +47,8 @@ def _pages(table: Table, run_ids: Sequence[str], tenant_ids: Sequence[str]) -> I
         column, ids = table.c.id, run_ids
     elif table.name == "embedded_tenant":
         column = table.c.id
-    elif table.name == "replay_item":
-        return  # of other plans
+    elif table.name in _NOT_ALONG:
+        return
     elif "run_id" in table.c:
         column, ids = table.c.run_id, run_ids
     elif "tenant_id" in table.c:

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from overstap import __version__
+from overstap.app.live import Live
 from overstap.bootstrap import App
 from overstap.entrypoints.api.asgi import Surroundings
 from overstap.entrypoints.api.door import Gatekeeper, Sessions
@@ -50,7 +51,7 @@ def make_api(app: App, sessions: Sessions | None = None) -> FastAPI:
     )
     api.state.gate = Gatekeeper(app, sessions)
     api.state.app = app
-    api.state.streams = Streams(app.live(), app.settings.api.stream_limit)
+    api.state.streams = Streams(Live(app.feed, app.listen), app.settings.api.stream_limit)
     under = APIRouter(prefix=PREFIX)
     for router in ROUTERS:
         under.include_router(router)
