@@ -21,7 +21,6 @@ from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
 from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
-from overstap.app.live import Live
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
 from overstap.app.pace import Pace
@@ -251,13 +250,10 @@ class App:
     def worker(self, settings: WorkerSettings | None = None) -> Worker:
         """A worker over this database."""
         pace = Pace(time.monotonic(), self.figures)
-        return Worker(self.engine, self.fleet, settings or self.settings.worker, self._listen, self.gate, pace)
+        return Worker(self.engine, self.fleet, settings or self.settings.worker, self.listen, self.gate, pace)
 
-    def live(self) -> Live:
-        """What follows the journals of this database as they grow."""
-        return Live(self.feed, self._listen)
-
-    def _listen(self, wake: Callable[[], None]) -> Listener:
+    def listen(self, wake: Callable[[], None]) -> Listener:
+        """Listen to this database; `wake` is called, from any thread, when something may be new."""
         return Listener(self.database, wake, lambda error: log.warning("listener_lost", error=error))
 
     @property

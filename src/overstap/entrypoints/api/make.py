@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from overstap import __version__
+from overstap.app.live import Live
 from overstap.bootstrap import App
 from overstap.entrypoints.api.asgi import Surroundings
 from overstap.entrypoints.api.door import Gatekeeper
@@ -55,7 +56,7 @@ def make_api(app: App, sign_in: SignIn | None = None) -> FastAPI:
     api.state.gate = Gatekeeper(app, sign_in.sessions if sign_in else None)
     api.state.sign_in = sign_in
     api.state.app = app
-    api.state.streams = Streams(app.live(), app.settings.api.stream_limit)
+    api.state.streams = Streams(Live(app.feed, app.listen), app.settings.api.stream_limit)
     api.state.exposition = Exposition(app.figures, app.dashboard.look)
     under = APIRouter(prefix=PREFIX)
     for router in ROUTERS:
