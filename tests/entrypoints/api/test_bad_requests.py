@@ -204,7 +204,7 @@ def test_a_revoked_token_opens_nothing_from_that_moment_on(shared: Stage) -> Non
 
 
 def test_what_nobody_expected_is_logged_and_not_told(shared: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down() -> None:
+    def break_down(*_: Any, **__: Any) -> None:
         raise RuntimeError("SELECT secret FROM /src/passwords")
 
     monkeypatch.setattr(shared.app.service, "tenants", break_down)
@@ -218,7 +218,7 @@ def test_what_nobody_expected_is_logged_and_not_told(shared: Stage, monkeypatch:
 
 
 def test_a_database_that_is_away_is_worth_another_try(shared: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def be_away(*_: object) -> None:
+    def be_away(*_: Any, **__: Any) -> None:
         raise DatabaseUnavailable("psycopg: SELECT 1 at /var/run/postgres failed")
 
     monkeypatch.setattr(shared.app.service, "tenants", be_away)
