@@ -47,8 +47,8 @@ class KeptAnswers:
                 return _find(connection, scope, key)
         row = {"scope": scope, "key": key, "request": request, "at": self._clock.now(), "headers": []}
         with self._database.write() as connection:
-            put = upserting(connection, KEPT).values(row).on_conflict_do_nothing()
-            if connection.execute(put).rowcount == 1:
+            put = upserting(connection, KEPT).values(row).on_conflict_do_nothing().returning(KEPT.c.key)
+            if connection.execute(put).first() is not None:
                 return None
             return _find(connection, scope, key)
 
