@@ -48,14 +48,7 @@ class KeptAnswers:
                 return _find(connection, scope, key)
         row = {"scope": scope, "key": key, "request": request, "at": self._clock.now(), "headers": []}
         with self._database.write() as connection:
-<<<<<<< HEAD
             return None if _put(connection, row) else _find(connection, scope, key)
-=======
-            put = upserting(connection, KEPT).values(row).on_conflict_do_nothing().returning(KEPT.c.key)
-            if connection.execute(put).first() is not None:
-                return None
-            return _find(connection, scope, key)
->>>>>>> webhooks
 
     def keep(self, scope: str, key: str, answer: KeptAnswer) -> KeptAnswer:
         """Keep the answer, unless another one is kept already; answers the one that is."""
