@@ -104,11 +104,12 @@ def test_a_quiet_stream_says_that_it_lives_and_where_it_is(api: Served, order: O
         limit = time.monotonic() + 10
         while ear.listening.place == begin and time.monotonic() < limit:
             time.sleep(0.02)
+        beaten = ear.listening.place
         hold_back(api.app, run_id)
         told = ear.hears(1)
         ear.close()
 
-    assert begin != ear.listening.place
+    assert beaten not in {begin, told[0].id}
     assert "beat" in ear.listening.comments
     assert ["held"] == [one.kind for one in told]
 
@@ -131,7 +132,10 @@ def test_a_tenant_hears_its_own_and_staff_may_listen_to_one(api: Served, order: 
     assert [200, 404, 404, 404] == [own_run.status, foreign_run.status, foreign.status, unknown.status]
 
 
-def test_a_runs_stream_ends_with_where_it_ended(app: App, api: Served, order: Order) -> None:
+def test_a_runs_stream_ends_with_where_it_ended(
+    app: App, api: Served, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overstap.app.live._PAGE", 1)
     run_id, other = order(0), order(1)
     with api.client() as client:
         ear = Ear(client, f"/runs/{run_id.lower()}/events")
@@ -140,27 +144,27 @@ def test_a_runs_stream_ends_with_where_it_ended(app: App, api: Served, order: Or
         assert ear.ended.wait(10)
         journal = app.runs.journal(run_id)
         late = Ear(client, f"/runs/{run_id}/events")
-        behind = Ear(client, f"/runs/{run_id}/events", last=ear.heard[-2].id)
+        behind = Ear(client, f"/runs/{run_id}/events", last=ear.heard[0].id)
         assert late.ended.wait(10)
         assert behind.ended.wait(10)
 
     end = {"run_id": run_id, "tenant_id": "t-000", "seq": len(journal), "state": "completed", "status": "ended"}
     assert [*range(2, len(journal) + 1), len(journal)] == [one.data["seq"] for one in ear.heard]
     assert all(end.items() <= one.heard[-1].data.items() for one in (ear, late, behind))
-    assert ["end"] == [one.kind for one in late.heard] == [one.kind for one in behind.heard]
+    assert (["end"], ear.heard[1:]) == ([one.kind for one in late.heard], behind.heard)
     assert app.runs.get(other).run.ended_at is not None
 
 
-@pytest.mark.parametrize("last", ["nonsense", "1-2", "99999999999999-1-1", "0-0-1", "x" * 200])
-def test_a_place_that_cannot_be_gone_on_from_is_gone(api: Served, order: Order, last: str) -> None:
+def test_a_place_that_cannot_be_gone_on_from_is_gone(api: Served, order: Order) -> None:
     order(0)
     with api.client() as client:
-        answer = Ear(client, last=last).answer
+        for last in ("nonsense", "1-2", "99999999999999-1-1", "0-0-1", "x" * 200):
+            answer = Ear(client, last=last).answer
 
-    assert 410 == answer.status_code
-    assert "application/problem+json" == answer.headers["content-type"]
-    assert "events_gone" == answer.json()["code"]
-    assert "/runs" in answer.json()["detail"]
+            assert 410 == answer.status_code, last
+            assert "application/problem+json" == answer.headers["content-type"]
+            assert "events_gone" == answer.json()["code"]
+            assert "/runs" in answer.json()["detail"]
 
 
 def test_a_place_whose_rows_were_let_go_of_is_gone(app: App, api: Served, order: Order) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from overstap.entrypoints.api import make_api
 from overstap.entrypoints.api.server import Server, ServingThread, listen, url_of
 from overstap.errors import BadInput
 from overstap.settings import Settings
+from overstap.store.deliveries import DeliveryBook
 from overstap.testing import Driver, sample_tenant
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 WHY = {"reason": "to be told"}
+ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what no database has a part in."""
 
 
 @pytest.fixture
@@ -131,6 +135,7 @@ def test_a_webhook_shows_its_secret_once_and_is_listed_shown_tried_out_and_ended
     assert [made["id"]] == [one["id"] for one in cli("webhooks", "list", "--ended", "--json").json]
 
 
+@ONLY_SQLITE
 def test_a_target_that_does_not_take_a_test_fails_the_command(cli: Cli, box: Mailbox, private: None) -> None:
     made = cli("webhooks", "create", box.url, "--reason", "to be told", "--json").json
     box.answers = [500]
@@ -139,6 +144,41 @@ def test_a_target_that_does_not_take_a_test_fails_the_command(cli: Cli, box: Mai
     assert (1, {"ok": False, "status": 500, "answer": "HTTP 500"}) == (said.code, said.json)
 
 
+def test_deliveries_are_listed_and_replayed(
+    cli: Cli, order: tuple[str, ...], database_url: str, box: Mailbox, private: None
+) -> None:
+    hook = cli("webhooks", "create", box.url, "--reason", "to be told", "--json").json["id"]
+    none = cli("webhooks", "deliveries", hook)
+    run_id = cli(*order, "--json").json["id"]
+    with open_app(settings(database_url)) as app:
+        enqueued(app)
+    waiting = cli("webhooks", "deliveries", hook, "--status", "waiting")
+    (one,) = cli("webhooks", "deliveries", hook, "--json").json
+    named = cli("webhooks", "replay", hook, one["id"], "--reason", "again")
+    dead = cli("webhooks", "replay", hook, "--reason", "again")
+
+    assert "There is no such delivery." in none.out
+    assert all(text in waiting.out for text in (one["id"], run_id, "waiting"))
+    assert (run_id, 1, 0, None) == (one["run_id"], one["seq"], one["attempts"], one["settled_at"])
+    assert "There is no such delivery." in cli("webhooks", "deliveries", hook, "--status", "dead").out
+    assert "There is no such delivery." in cli("webhooks", "deliveries", hook, "--before", one["id"]).out
+    assert ("1 delivery to be made again", "0 deliveries to be made again") == (
+        named.out.split(",")[0],
+        dead.out.split(",")[0],
+    )
+
+
+def enqueued(app: App) -> None:
+    """Write down what webhooks are to be told: elsewhere on the server something older may be under way."""
+    book = DeliveryBook(app.database, app.feed)
+    until = time.monotonic() + 20
+    while not book.enqueue(datetime.now(UTC), 500):
+        assert time.monotonic() < until
+    while book.enqueue(datetime.now(UTC), 500):
+        pass
+
+
+@ONLY_SQLITE
 def test_what_cannot_be_is_refused(bare: Cli, database_url: str) -> None:
     for arguments, code, told in [
         (("create", "http://127.0.0.1:9/", "--reason", "x"), 1, "private = true"),
@@ -200,14 +240,7 @@ def test_deliveries_come_in_pages_and_are_replayed(open_api: Callable[..., Api])
     hook = api.ask("POST", "/webhooks", api.staff, {"url": "http://127.0.0.1:9/", **WHY}).json()["id"]
     api.run("a")
     api.run("b")
-    from overstap.store.deliveries import DeliveryBook
-
-    book = DeliveryBook(api.app.database, api.app.feed)
-    until = datetime.now(UTC) + timedelta(seconds=20)
-    while not book.enqueue(datetime.now(UTC), 500) and datetime.now(UTC) < until:
-        pass
-    while book.enqueue(datetime.now(UTC), 500):
-        pass
+    enqueued(api.app)
     seen, cursor = [], None
     while True:
         query = {"limit": 1} if cursor is None else {"limit": 1, "cursor": cursor}
@@ -227,6 +260,7 @@ def test_deliveries_come_in_pages_and_are_replayed(open_api: Callable[..., Api])
     assert 404 == none.status_code
 
 
+@ONLY_SQLITE
 def test_a_webhook_is_tried_out_over_http(open_api: Callable[..., Api], box: Mailbox) -> None:
     api = open_api()
     hook = api.ask("POST", "/webhooks", api.admin, {"url": box.url, **WHY}).json()["id"]
@@ -301,6 +335,7 @@ def test_an_idempotency_key_opens_nothing_to_who_cannot_sign(open_api: Callable[
     assert (202, 401) == (signed.status_code, unsigned.status_code)
 
 
+@ONLY_SQLITE
 def test_a_signed_message_that_is_no_decision_is_told_what_is_wrong(open_api: Callable[..., Api]) -> None:
     api = open_api(credit_secret=SECRET)
     right = {"run_id": "x", "decision": "approved", "reason": "y"}
@@ -320,10 +355,12 @@ def test_a_signed_message_that_is_no_decision_is_told_what_is_wrong(open_api: Ca
     assert 422 == api.decide(right, message_id="x" * 201).status_code
 
 
+@ONLY_SQLITE
 def test_without_a_secret_there_is_nobody_to_tell(open_api: Callable[..., Api]) -> None:
     assert 404 == open_api().decide({"run_id": "x", "decision": "approved", "reason": "y"}).status_code
 
 
+@ONLY_SQLITE
 def test_a_secret_that_is_none_stops_the_start_and_is_not_shown(database_url: str) -> None:
     with pytest.raises(BadInput, match="credit_secret") as caught:
         open_app(settings(database_url, credit_secret="whsec_x"))

@@ -71,7 +71,8 @@ def journals(
         .join(RUN, RUN.c.id == JOURNAL.c.run_id)
     )
     if tenant_id is not None:
-        query = query.where(RUN.c.tenant_id == tenant_id)
+        # Not by the index on tenants: SQLite would begin with all that the tenant ever had.
+        query = query.where(func.coalesce(RUN.c.tenant_id, "") == tenant_id)
     found = {}
     for row in connection.execute(query):
         values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001
