@@ -39,9 +39,7 @@ class Case:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = VirtualClock(NOON)
-        self.deliveries = Deliveries(
-            NOTHING, NOTHING, WebhookSettings(**settings), run_shapes.entry, self.clock, self.clock
-        )
+        self.deliveries = Deliveries(NOTHING, WebhookSettings(**settings), run_shapes.entry, self.clock)
 
     def claimed(self, attempts: int = 0, name: str = "01DELIVERY") -> Claimed:
         entry = JournalEntry("01RUN", 4, NOON, Kind.TRANSITION, "cancel", "submitted", "cancelled", hash="abc")
@@ -153,7 +151,7 @@ def test_delivering_goes_on_after_whatever_goes_wrong(
         raise ValueError("broken")
 
     monkeypatch.setattr(book, "enqueue", enqueue)
-    made = Deliveries(book, feed, WebhookSettings(), run_shapes.entry, SystemClock(), SystemClock())
+    made = Deliveries(book, WebhookSettings(), run_shapes.entry, SystemClock())
     with DeliveringThread(made, timedelta(milliseconds=5)):
         until = time.monotonic() + 20
         while len(calls) < 3 and time.monotonic() < until:

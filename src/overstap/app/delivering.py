@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 import orjson
@@ -22,7 +22,6 @@ from overstap.clock import Clock
 from overstap.errors import DatabaseUnavailable
 from overstap.settings import WebhookSettings
 from overstap.store.deliveries import Claimed, DeliveryBook, Outcome
-from overstap.store.feed import Feed
 from overstap.store.webhooks import DeliveryStatus
 from overstap.workflow.retry import backoff
 from overstap.workflow.run import JournalEntry
@@ -39,7 +38,6 @@ _READ_AT_ONCE = 500
 """Entries of the feed that are read in one go."""
 _CLAIM_MARGIN = timedelta(seconds=10)
 """How much longer than a delivery its claim lasts; what a server had under way that died waits for so long."""
-_PRUNED_EVERY = timedelta(minutes=5)
 _LAST_SECONDS = 5.0
 """How long the end of a process may wait for what is under way."""
 _LOOK_UPS = 64
@@ -56,26 +54,20 @@ class Deliveries:
     Args:
         shape: how a journal entry looks in a message.
         clock: deliveries live by the machine's time.
-        runs_clock: by which the runs live, and so the feed.
     """
 
     def __init__(
         self,
         book: DeliveryBook,
-        feed: Feed,
         settings: WebhookSettings,
         shape: Shape,
         clock: Clock,
-        runs_clock: Clock,
     ) -> None:
         self.settings = settings
         self._book = book
-        self._feed = feed
         self._shape = shape
         self._clock = clock
-        self._runs_clock = runs_clock
         self._policy = RetryPolicy(settings.first, 2.0, settings.most, 0.2)
-        self._pruned_at: datetime | None = None
 
     def enqueue(self) -> bool:
         """Write down what webhooks are to be told; answers whether there may be more."""
@@ -142,16 +134,6 @@ class Deliveries:
                 log.warning("delivery_dead", **told, attempts=one.claimed.attempts + 1)
             else:
                 log.info("delivery_failed", **told, attempts=one.claimed.attempts + one.counts)
-
-    def prune(self) -> None:
-        """Every now and then, delete what has been over for long, and what nobody reads any more of the feed."""
-        now = self._clock.now()
-        if self._pruned_at is not None and now < self._pruned_at + _PRUNED_EVERY:
-            return
-        self._pruned_at = now
-        while self._book.prune(now - self.settings.keep):
-            pass
-        self._feed.prune(self._runs_clock.now() - self._runs_clock.stretch(self.settings.keep), self._book.unread())
 
 
 class DeliveringThread:
@@ -229,8 +211,6 @@ class _Round:
             for claimed in await self._ask(self._deliveries.claim, busy):
                 task = asyncio.create_task(self._deliveries.deliver(claimed, self._poster))
                 self._flying[task] = claimed
-            if not again:
-                await self._ask(self._deliveries.prune)
         except DatabaseUnavailable as error:
             log.warning("database_away", error=str(error))
             await asyncio.sleep(self._beat)

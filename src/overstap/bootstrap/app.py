@@ -31,6 +31,7 @@ from overstap.app.rehearsing import Rehearsals
 from overstap.app.replay_planning import Planner
 from overstap.app.replaying import Replays
 from overstap.app.service import Service
+from overstap.app.sweeping import Sweeper, SweepingThread
 from overstap.app.tasks import Tasks
 from overstap.app.telling import Teller, TellingThread
 from overstap.app.tokens import Tokens
@@ -234,8 +235,16 @@ class App:
             shape: how a journal entry looks in a message.
         """
         given, book = self.settings.webhooks, DeliveryBook(self.database, self.feed)
-        deliveries = Deliveries(book, self.feed, given, shape, SystemClock(), self.clock)
-        return DeliveringThread(deliveries, self.settings.worker.tick)
+        return DeliveringThread(Deliveries(book, given, shape, SystemClock()), self.settings.worker.tick)
+
+    def sweeping(self) -> SweepingThread:
+        """What nobody needs any more is let go of for as long as its block lasts, beside whatever runs in it."""
+        keep, keep_answers = self.settings.webhooks.keep, self.settings.api.idempotency_time
+        book = DeliveryBook(self.database, self.feed)
+        sweeper = Sweeper(
+            self.feed, book, self.kept_answers, SystemClock(), self.clock, keep=keep, keep_answers=keep_answers
+        )
+        return SweepingThread(sweeper)
 
     @property
     def rehearsals(self) -> Rehearsals:

@@ -159,6 +159,7 @@ def serve(face: Face, host: HostOption = None, port: PortOption = None) -> None:
         face.app() as app,
         served(face, app) as server,
         app.delivering(run_shapes.entry),
+        app.sweeping(),
     ):
         switch.guard(server)
         server.ended.wait()
@@ -173,7 +174,7 @@ def work(app: App, switch: StopSwitch, *, until_idle: bool) -> None:
     """Be a worker, and tell operators meanwhile, until the switch or `until_idle` ends it."""
     made = app.worker()
     switch.guard(made)
-    with app.telling(), _metrics(app):
+    with app.telling(), app.sweeping(), _metrics(app):
         made.run(until_idle=until_idle)
     if made.in_flight:
         # Its threads are still in a step; waiting for them would break the promise of --grace.
