@@ -76,11 +76,9 @@ def test_an_act_on_a_run_as_it_was_seen_is_done_and_gives_the_next_etag(shared: 
         assert (200, f'"{before + 1}"') == (answer.status_code, answer.headers["etag"]), answer.text
 
 
-@pytest.mark.parametrize("condition", ["5", '"x"', '"-1"', '"5", "6"', '"99999999999999"', "é"])
+@pytest.mark.parametrize("condition", ["5", '"x"', '"-1"', '"5", "6"', '"99999999999999"'])
 def test_a_condition_that_is_none_is_a_bad_request(shared: Stage, run: str, condition: str) -> None:
-    headers = {"if-match": condition.encode().decode("latin-1")} if condition.isascii() else {"if-match": "%c3%a9"}
-
-    answer = shared.ask("POST", f"/runs/{run}/hold", json={"reason": "x"}, headers=headers)
+    answer = shared.ask("POST", f"/runs/{run}/hold", json={"reason": "x"}, headers={"if-match": condition})
 
     assert (400, "bad_if_match") == (answer.status_code, answer.json()["code"])
 
