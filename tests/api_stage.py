@@ -33,6 +33,7 @@ BUSY, FREE = "kapper-anna", "bakkerij-de-vries"
 """Of a tenant whose change goes the manual way, and of one that has none."""
 TWIN = "7d0c4a55-8a3e-5f0e-9d38-5b7f3c1e2a90"
 HOST = "http://testserver"
+SECRET = "whsec_c2VjcmV0LW9mLXRoZS1jcmVkaXQtYnVyZWF1"
 EVERYTHING = "everything"
 ANSWER = 5.0
 """Seconds that a live stream has for its first answer."""
@@ -106,9 +107,8 @@ class Stage:
     """
 
     def __init__(self, url: str, portal: BlockingPortal, **settings: Any) -> None:
-        self.settings = Settings(
-            database_url=url, **{"api": {"requests": 0}, "webhooks": {"private": True}, **settings}
-        )
+        own: dict[str, Any] = {"api": {"requests": 0, "credit_secret": SECRET}, "webhooks": {"private": True}}
+        self.settings = Settings(database_url=url, **(own | settings))
         self.clock = VirtualClock(START)
         self.app = App(self.settings, Database(url, pool_size=20), clock=self.clock)
         self.driver = Driver(self.app.engine, self.clock)

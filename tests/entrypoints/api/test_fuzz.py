@@ -44,6 +44,7 @@ def settings(api: Stage) -> dict[str, Any]:
         )
     }
     known |= {"name": ["plan_change", "manual_change"], "target_plan": ["e1", "e3"], "plan": ["e1", "e3"]}
+    known |= {"url": ["http://127.0.0.1:9/hook"], "scope": ["step"]}
     known |= {"deadline": ["keep", "reset", "extend:1h"], "event": ["cancel", "credit_approved"]}
     return {
         "seed": 1,
@@ -113,7 +114,8 @@ def test_nothing_that_can_be_asked_gets_an_answer_that_is_not_declared(api: Stag
     if found.failures:
         pytest.fail("\n\n".join(f"{what}\n{told}" for what, told in found.failures.items()), pytrace=False)
     assert len(found.answers) == len(without_streams(told))
-    assert {True} == {any(200 <= status < 300 for counted in found.answers.values() for status in counted)}
+    done = [one for one, counted in found.answers.items() if any(200 <= status < 300 for status in counted)]
+    assert len(done) > len(found.answers) / 2
 
 
 def _all(value: Any) -> list[Any]:
