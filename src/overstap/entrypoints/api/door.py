@@ -140,7 +140,8 @@ def _kept_as(principal: Principal, key: str | None) -> str | None:
     """The key apart from everybody else's, for commands that keep it themselves."""
     if key is None:
         return None
-    return f"{principal.actor if principal.tenant_id is None else principal.tenant_id}/{key}"
+    # No blank is in a key: what comes before the last one is whose it is.
+    return f"{principal.actor if principal.tenant_id is None else principal.tenant_id} {key}"
 
 
 def _locale(accepted: str | None) -> str | None:
