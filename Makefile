@@ -1,7 +1,7 @@
 # Works in a fresh clone with nothing but Python 3.11 or newer, pip and make.
 
 PYTHON ?= python3
-PYTEST_FLAGS ?= -q -n 2
+PYTEST_FLAGS ?= -q -n 3
 LOCK_FLAGS ?=
 BENCH_FLAGS ?=
 FUZZ_EXAMPLES ?= 30

@@ -44,7 +44,7 @@ class Size:
 
 
 QUICK = Size(
-    runs=40, effects_runs=20, samples=4, warm_up=2, recovered=40, lease=0.9, parked=200, ended=(0, 100), storm=40,
+    runs=40, effects_runs=20, samples=4, warm_up=2, recovered=400, lease=0.9, parked=200, ended=(0, 100), storm=40,
     storm_rate=20.0, storm_lead=2.5, claims=5, starts=1, rest_seconds=0.2, bare_seconds=0.2, peer_runs=40,
     slow_peer_runs=40,
 )  # fmt: skip

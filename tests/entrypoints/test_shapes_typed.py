@@ -260,6 +260,7 @@ def hear_checks(heard: Heard, app: App, folder: Path) -> None:
     heard.ask(shapes.database, database_status(Settings(database_url=f"sqlite:///{folder / 'nothing.db'}")))
     heard.ask(shapes.audit, app.auditing.verify())
     head = app.auditing.checkpoint()
+    heard.ask(shapes.audit_head, head)
     with app.database.write() as connection:
         connection.execute(text("UPDATE journal SET actor = 'admin:eve' WHERE seq = 2"))
     heard.ask(shapes.audit, app.auditing.verify(head))
