@@ -17,7 +17,7 @@ from overstap.store.batch import Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import Database
 from overstap.store.deliveries import Claimed, DeliveryBook, Outcome
-from overstap.store.feed import Feed
+from overstap.store.feed import Feed, Position
 from overstap.store.webhooks import (
     DELIVERY,
     MOST_WEBHOOKS,
@@ -66,6 +66,12 @@ class Desk:
             told = [Settlement(one, to.run, [to.entry], keep=True) for one, to in zip(held, decisions, strict=True)]
             held = self._claims.commit(told, [], NOON).kept
 
+    def wait_for_feed(self) -> None:
+        """Until all that was committed can be read: elsewhere on the server something older may be under way."""
+        until = time.monotonic() + 20
+        while not self.feed.read(Position(0, 0, 0), 1)[0] and time.monotonic() < until:
+            time.sleep(0.01)
+
     def enqueue(self, count: int, now: datetime = NOON, limit: int = 500) -> None:
         """Read the feed until there are so many: elsewhere on the server something older may be under way."""
         until = time.monotonic() + 20
@@ -106,6 +112,7 @@ def test_a_webhook_is_told_of_what_is_committed_after_it_was_made_of_its_tenant_
     desk: Desk, submitted: Submit
 ) -> None:
     submitted(1)
+    desk.wait_for_feed()
     everything, mine, some = desk.hook(1), desk.hook(2, "t2"), desk.hook(3, None, "progress")
     submitted(2)
     desk.grow()
