@@ -63,9 +63,9 @@ class Rows:
             self._own.connection.row_factory = sqlite3.Row
         connection = self._own.connection
         connection.execute("BEGIN IMMEDIATE" if len(statements) > 1 else "BEGIN")
-        for statement, values in statements:
-            rows = connection.execute(statement.replace("%s", "?"), values).fetchall()
-        connection.execute("COMMIT")
+        with connection:  # which commits, or rolls back
+            for statement, values in statements:
+                rows = connection.execute(statement.replace("%s", "?"), values).fetchall()
         return [dict(row) for row in rows]
 
 
