@@ -53,6 +53,11 @@ class Principal:
         """How journals and the audit name them."""
         return f"operator:{self.name}" if self.upn is None else f"admin:{self.upn}"
 
+    @property
+    def namespace(self) -> str:
+        """Whose idempotency keys are kept together: a tenant's, or one person's of the staff."""
+        return self.actor if self.tenant_id is None else f"tenant:{self.tenant_id}"
+
     def has(self, role: Role) -> bool:
         """Whether they have a role; the whole staff may look."""
         return role in self.roles or (role is Role.VIEWER and bool(self.roles & STAFF))

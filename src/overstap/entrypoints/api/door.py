@@ -141,7 +141,7 @@ def _kept_as(principal: Principal, key: str | None) -> str | None:
     if key is None:
         return None
     # No blank is in a key: what comes before the last one is whose it is.
-    return f"{principal.actor if principal.tenant_id is None else principal.tenant_id} {key}"
+    return f"{principal.namespace} {key}"
 
 
 def _locale(accepted: str | None) -> str | None:

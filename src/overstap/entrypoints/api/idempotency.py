@@ -41,19 +41,17 @@ async def once(request: Request, call: Call, access: Access, key: str, handle: H
     """
     if not _KEY.fullmatch(key):
         raise BadRequest(400, "bad_idempotency_key", "An Idempotency-Key has 1 to 200 visible ASCII characters.")
-    answers, scope = call.app.kept_answers, scope_of(call)
+    answers, scope = call.app.kept_answers, call.principal.namespace
     told = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     digest = sha256(told).hexdigest()
     known = await _known(call, access, scope, key, digest)
     if known is not None:
         return _again(known, key, digest)
     try:
+        # Where this is broken off the row stays: its thread may still do it.
         response = await handle(request)
     except Exception as error:  # noqa: BLE001 - kept as the answer, or told
         response = of_error(request, error)
-    except BaseException:
-        await asyncio.shield(run_in_threadpool(answers.forget, scope, key))
-        raise
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status_code in _NEVER_KEPT:
         await run_in_threadpool(answers.forget, scope, key)
         return response
@@ -88,9 +86,3 @@ def _again(kept: KeptAnswer, key: str, digest: str) -> Response:
     if kept.request != digest:
         raise KeyReused(f"The Idempotency-Key {key!r} was used for another request; take a new one.")
     return Response(kept.body, kept.status or HTTPStatus.OK, {**dict(kept.headers), "Idempotent-Replayed": "true"})
-
-
-def scope_of(call: Call) -> str:
-    """Whose idempotency keys are one namespace: a tenant's, or one person's of the staff."""
-    principal = call.principal
-    return principal.actor if principal.tenant_id is None else f"tenant:{principal.tenant_id}"

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import uvicorn
@@ -56,10 +56,12 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, socket.SOCK_STREAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        made.listen(_BACKLOG)  # from here on clients wait until the server is there, and are not sent away
+        with ExitStack() as undo:
+            made = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+            made.listen(_BACKLOG)  # from here on clients wait until the server is there, and are not sent away
+            undo.pop_all()
     except OSError as error:
         raise BadInput(f"cannot listen on {host} port {port}: {error.strerror}; give --host or --port") from None
     return made

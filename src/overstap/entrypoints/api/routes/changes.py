@@ -18,9 +18,6 @@ from overstap.workflow.priority import Priority
 
 router = Router(tags=["plan changes"])
 
-LAST = 1000
-"""Entries and effects of a run that its own page has at most; `/journal` has them all."""
-
 
 class FollowedChange(RunSummary):
     """A plan change, and what there is to say of it in the reader's language."""

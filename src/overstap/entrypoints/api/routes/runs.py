@@ -36,6 +36,7 @@ class Counted(TypedDict):
 
 
 LAST = 1000
+"""Entries and effects of a run that its own page has at most; `/journal` has them all."""
 Several = Annotated[list[str] | None, Query(max_length=50)]
 One = Annotated[str | None, Query(min_length=1, max_length=200)]
 
