@@ -160,7 +160,7 @@ def test_up_makes_the_database_and_says_how_fast_time_runs(start: Start, tmp_pat
     up = start("up", "--speed", "3600", "--port", "0", "--database", f"sqlite:///{fresh}")
     assert up.stdout is not None
 
-    said = [up.stdout.readline() for _ in range(5)]
+    said = [up.stdout.readline() for _ in range(6)]
     up.send_signal(signal.SIGTERM)
 
     assert up.wait(PATIENCE) == 0
@@ -168,7 +168,8 @@ def test_up_makes_the_database_and_says_how_fast_time_runs(start: Start, tmp_pat
     assert "overstap submit" in said[1]
     assert "3600 times as fast; an hour passes in 1s" in said[2]
     assert "API: http://127.0.0.1:" in said[3]
-    assert "/sign-in/" in said[4]
+    assert "Console: http://127.0.0.1:" in said[4]
+    assert "/sign-in/" in said[5]
     assert fresh.exists()
 
 

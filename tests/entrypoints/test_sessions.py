@@ -231,15 +231,16 @@ def test_a_first_local_start_prints_a_link_for_who_started_it(sqlite_url: str, t
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         try:
             assert process.stdout is not None
-            said = [process.stdout.readline() for _ in range(2)]
-            link = said[1].split()[-1]
+            said = [process.stdout.readline() for _ in range(3)]
+            link = said[2].split()[-1]
             with httpx.Client(verify=TLS) as browser:
                 home = browser.get(link).headers["location"]
-                me = browser.get(f"{link.partition('/api/')[0]}{home}").json()
+                me = browser.get(f"{link.partition('/api/')[0]}{ME}").json()
         finally:
             process.terminate()
         log = process.communicate(timeout=30)[1]
 
     assert (operator(), "approver") == (me["actor"], me["roles"][0])
+    assert home == "/console"
     assert "sessions_end_with_this_process" in log
-    assert link.rpartition("/")[2] not in log
+    assert link.rpartition("/sign-in/")[2].partition("?")[0] not in log

@@ -128,6 +128,11 @@ class Tokens:
         roles = frozenset(Role(name) for name in found.roles)
         return Principal(found.name, roles, f"token:{found.id}", found.tenant_id, found.upn)
 
+    def is_valid(self, token_id: str) -> bool:
+        """Whether a token is valid now."""
+        found = self._book.find(token_id)
+        return found is not None and found.valid(self._clock.now())
+
     def make_link(self) -> str:
         """The secret of a link that signs in whoever opens it first, as all of the staff, within `LINK_TIME`."""
         secret = secrets.token_urlsafe(32)

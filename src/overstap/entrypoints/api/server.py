@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 api,
                 http=type("Impatient", (ImpatientProtocol,), {"header_seconds": header_time.total_seconds()}),
-                ws="none",
+                ws="websockets-sansio",
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from itsdangerous import BadData, Signer, TimestampSigner, URLSafeTimedSerializer
 
 from overstap.app.principals import NotAllowed, Principal, Role
+from overstap.app.tokens import Tokens
 from overstap.clock import Clock
 from overstap.settings import SignInSettings
 from overstap.store.kept_answers import KeptAnswers
@@ -97,11 +98,15 @@ class CookieSessions:
     Args:
         secret: signs; the same on all servers.
         notes: where ended sessions are written down.
+        tokens: what some sessions began with; such a session ends with its token.
     """
 
-    def __init__(self, settings: SignInSettings, secret: str, notes: KeptAnswers, clock: Clock) -> None:
+    def __init__(
+        self, settings: SignInSettings, secret: str, notes: KeptAnswers, clock: Clock, tokens: Tokens | None = None
+    ) -> None:
         self._lifetime = settings.session_time
         self._notes = notes
+        self._tokens = tokens
         self._cookie = SealedCookie("session", secret, self._lifetime, clock, secure=is_secure(settings))
         self._csrf = Signer(secret, salt="overstap.csrf", digest_method=sha256, key_derivation="hmac")
         self._public = _origin(settings.public_url)
@@ -117,13 +122,32 @@ class CookieSessions:
             return None
         if request.method not in _HARMLESS:
             self._ensure_ours(request, found)
+        if "token" in found and (self._tokens is None or not self._tokens.is_valid(found["token"])):
+            return None
         roles = frozenset(role for role in Role if role in found["roles"])
-        return Principal(found["name"], roles, f"session:{found['name']}")
+        return Principal(found["name"], roles, f"session:{found['name']}", found.get("tenant"), found.get("upn"))
 
-    def begin(self, request: Request, response: Response, name: str, roles: Collection[Role]) -> None:
-        """Begin a session; the one that the browser had before ends."""
+    def begin(
+        self,
+        request: Request,
+        response: Response,
+        name: str,
+        roles: Collection[Role],
+        *,
+        tenant_id: str | None = None,
+        upn: str | None = None,
+        token_id: str | None = None,
+    ) -> None:
+        """Begin a session; the one that the browser had before ends.
+
+        Args:
+            tenant_id, upn: of a tenant's administrator.
+            token_id: what it begins with, and ends with at the latest.
+        """
         self._end(request)
-        session = {"id": secrets.token_urlsafe(16), "name": name, "roles": sorted(roles)}
+        session: dict[str, Any] = {"id": secrets.token_urlsafe(16), "name": name, "roles": sorted(roles)}
+        given = {"tenant": tenant_id, "upn": upn, "token": token_id}
+        session |= {key: value for key, value in given.items() if value is not None}
         self._cookie.put(response, session)
         self._cookie.set(response, CSRF_COOKIE, self._csrf_token(session), httponly=False)
 

@@ -51,7 +51,7 @@ class SignIn:
     def __init__(self, app: App, terminal: str, clock: Clock | None = None) -> None:
         settings, clock = app.settings.sign_in, clock or SystemClock()
         secret = signing_secret(settings)
-        self.sessions = CookieSessions(settings, secret, app.kept_answers, clock)
+        self.sessions = CookieSessions(settings, secret, app.kept_answers, clock, app.tokens)
         self._settings = settings
         self._terminal = terminal
         self._tokens = app.tokens
@@ -119,6 +119,19 @@ class SignIn:
         self.sessions.begin(request, response, self._terminal, STAFF)
         log.info("signed_in", name=self._terminal, roles=sorted(STAFF), by="link")
         return response
+
+    def by_token(self, request: Request, response: Response, text: str) -> None:
+        """Begin the session of whoever comes with a token; it ends with the token at the latest.
+
+        Raises:
+            NotAuthenticated: when it is none, or not valid.
+        """
+        found = self._tokens.recognise(text)
+        token_id = found.by.removeprefix("token:")
+        self.sessions.begin(
+            request, response, found.name, found.roles, tenant_id=found.tenant_id, upn=found.upn, token_id=token_id
+        )
+        log.info("signed_in", name=found.name, roles=sorted(found.roles), by="token")
 
     def _begun(self, request: Request, state: str | None) -> _Begun:
         """The attempt that a browser comes back from; it ends here.

@@ -47,13 +47,18 @@ def served(face: Face, app: App) -> Iterator[Server]:
     ensure_safe(settings.host, sign_in=known)
     if not is_loopback(settings.host) and not is_secure(app.settings.sign_in):
         log.warning("sign_in_without_tls", public_url=app.settings.sign_in.public_url, why="cookies can be overheard")
+    from overstap.entrypoints.console import add_console  # noqa: PLC0415 - half a second that no other command needs
+
     listening = listen(settings.host, settings.port)
     with listening:
         sign_in = SignIn(app, operator().removeprefix("operator:"))
-        server = Server(make_api(app, sign_in), settings.header_time)
+        api = make_api(app, sign_in)
+        add_console(api, app)
+        server = Server(api, settings.header_time)
         face.tell(f"API: {url_of(listening)}{PREFIX}")
+        face.tell(f"Console: {url_of(listening)}/")
         if not known and is_loopback(settings.host):
-            link = f"{url_of(listening)}{PREFIX}/sign-in/{app.tokens.make_link()}"
+            link = f"{url_of(listening)}{PREFIX}/sign-in/{app.tokens.make_link()}?to=/console"
             face.tell(f"Sign in (once, within {format_duration(LINK_TIME)}): {link}")
             face.tell("Programs take a token: overstap tokens create NAME --role operator --reason TEXT")
         sys.stdout.flush()

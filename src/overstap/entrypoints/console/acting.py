@@ -1,0 +1,115 @@
+"""What people do on pages: each act is previewed, takes a reason where it is kept, and says what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import htpy as h
+import structlog
+from nicegui import ui
+
+from overstap.entrypoints.console.parts import problem, show
+from overstap.entrypoints.console.visit import Visit
+from overstap.errors import OverstapError
+from overstap.language import Message, lazy_gettext
+
+log = structlog.get_logger(__name__)
+
+_numbers = count(1)
+_CANCEL = lazy_gettext("Cancel")
+_REASON = lazy_gettext("Reason")
+_KEPT = lazy_gettext("It is kept with what is done.")
+_UNEXPECTED = lazy_gettext("Something went wrong that nobody expected. It was written down; look whether it was done.")
+
+
+def button(text: str, on_click: Callable[[], object], *, main: bool = False, danger: bool = False) -> ui.button:
+    """A button in the house's look."""
+    made = ui.button(text, on_click=on_click).props("unelevated no-caps no-wrap")
+    return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}", remove="bg-primary text-white")
+
+
+@dataclass(slots=True, kw_only=True)
+class Act:
+    """Something that people can do: a button, which opens a dialog with what it will do.
+
+    Attributes:
+        command: whose roles it takes, by the name it has in `api.access`; who has none of them gets no button.
+        perform: does it, in a thread; given the reason, "" without one.
+        preview: what it will do.
+        ask_preview: asked for what it will do when the dialog opens, where that is not known before.
+        title: of the dialog; None takes the label.
+        reason: whether it takes one.
+        danger: whether it cannot be taken back.
+        main: whether it is what most come to this page for.
+        fields: puts further fields into the dialog.
+        then: done afterwards on the page, with what `perform` answered; None loads the page anew.
+    """
+
+    visit: Visit
+    command: str
+    label: Message
+    perform: Callable[[str], Any]
+    preview: h.Node = None
+    ask_preview: Callable[[], Awaitable[h.Node]] | None = None
+    title: Message | None = None
+    reason: bool = True
+    danger: bool = False
+    main: bool = False
+    fields: Callable[[], object] | None = None
+    then: Callable[[Any], object] | None = None
+    _dialog: ui.dialog = field(init=False)
+    _place: ui.html = field(init=False)
+    _said: ui.html = field(init=False)
+    _given: ui.textarea | None = field(init=False, default=None)
+    _go: ui.button = field(init=False)
+
+    def put(self) -> ui.button | None:
+        """Put it on the page; None for those who may not."""
+        if not self.visit.may(self.command):
+            return None
+        say, number = self.visit.say, next(_numbers)
+        label = say(self.label)
+        self._dialog = ui.dialog().props(f'aria-labelledby="act-{number}"')
+        with self._dialog, ui.element("div").classes("dialog"):
+            show(h.h2(id=f"act-{number}")[say(self.title or self.label)])
+            self._place = show(self.preview)
+            if self.fields is not None:
+                self.fields()
+            if self.reason:
+                self._given = ui.textarea(say(_REASON)).props(f'outlined autogrow maxlength=2000 hint="{say(_KEPT)}"')
+            self._said = show()
+            with ui.element("div").classes("buttons"):
+                button(say(_CANCEL), self._dialog.close)
+                self._go = button(label, self._perform, main=True, danger=self.danger)
+        return button(label, self._open, main=self.main, danger=self.danger)
+
+    async def _open(self) -> None:
+        self._said.set_content("")
+        if self.ask_preview is not None:
+            try:
+                self._place.set_content(str(h.fragment[await self.ask_preview()]))
+            except OverstapError as error:
+                self._place.set_content(str(problem(str(error))))
+        self._dialog.open()
+
+    async def _perform(self) -> None:
+        self._go.disable()
+        self._said.set_content("")
+        try:
+            done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
+        except OverstapError as error:
+            self._said.set_content(str(problem(str(error))))
+        except Exception:
+            log.exception("act_failed", command=self.command)
+            self._said.set_content(str(problem(self.visit.say(_UNEXPECTED))))
+        else:
+            self._dialog.close()
+            if self.then is None:
+                ui.navigate.reload()
+            else:
+                self.then(done)
+        finally:
+            self._go.enable()
