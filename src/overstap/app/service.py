@@ -134,14 +134,23 @@ class Service:
         return self._runs.get(run_id)
 
     def signal(
-        self, run_id: str, event: str, *, reason: str, actor: str = "operator", signal_id: str | None = None
+        self,
+        run_id: str,
+        event: str,
+        *,
+        reason: str,
+        actor: str = "operator",
+        signal_id: str | None = None,
+        if_seq: int | None = None,
     ) -> StoredRun:
         """Send a run something from outside; a signal that comes early waits for its state.
 
         Args:
             signal_id: what a repeat is recognised by, which does nothing; None makes it another signal each time.
+            if_seq: the length that the run's journal must have; None for any.
 
         Raises:
+            Changed: when the journal has grown since.
             BadInput: when the run's workflow awaits no such event, it answers a task, or the reason is empty.
             NotFound: when there is no such run.
             Conflict: when the run cannot come to a state that awaits it any more.
@@ -158,7 +167,7 @@ class Service:
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
         now = self._clock.now()
         sent = Signal(signal_id or str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
-        self._runs.signal(run_id, sent, acceptable=acceptable)
+        self._runs.signal(run_id, sent, acceptable=acceptable, if_seq=if_seq)
         return self._runs.get(run_id)
 
     def run(self, run_id: str) -> StoredRun:

@@ -28,6 +28,27 @@ def chart(
     links: Mapping[str, str] = _NO,
     marks: Mapping[str, str] = _NO,
     spots: Mapping[str, h.Node] = _NO,
+    name: str | None = None,
+) -> h.Element:
+    """The chart of a definition in its frame, in which it scrolls where it is too wide.
+
+    Args:
+        alternative: what the picture shows, for who cannot see it.
+        links, marks, spots: see `drawing`.
+        name: of the spot that the drawing is in, for `Live` to renew it whole; None where it stays as it is.
+    """
+    return h.div(".chart.scrolls", tabindex="0", role="region", aria_label=alternative, data_live=name)[
+        drawing(definition, alternative, links=links, marks=marks, spots=spots)
+    ]
+
+
+def drawing(
+    definition: Definition,
+    alternative: str,
+    *,
+    links: Mapping[str, str] = _NO,
+    marks: Mapping[str, str] = _NO,
+    spots: Mapping[str, h.Node] = _NO,
 ) -> h.Element:
     """The chart of a definition as SVG; chart.css says how its classes look.
 
@@ -35,28 +56,24 @@ def chart(
     a second, later ones take none: make the first one in a thread.
 
     Args:
-        alternative: what the picture shows, for who cannot see it.
         links: where a click on a state or an event's name leads.
         marks: classes of states and transitions, such as `here`, `past` or `warn`; an arrow has those of its events.
         spots: what stands under the names of states: HTML in one line; may hold spots that `Live` renews.
     """
     drawn = picture(definition)
-    width = round(drawn.width + 2 * _EDGE)
-    box = f"{-_EDGE} {-_EDGE} {width} {drawn.height + 2 * _EDGE:.0f}"
+    width, height = round(drawn.width + 2 * _EDGE), round(drawn.height + 2 * _EDGE)
     # A picture's links would be hidden from who cannot see it, so with links it is a group.
-    return h.div(".chart.scrolls", tabindex="0", role="region", aria_label=alternative)[
-        h.svg(
-            viewBox=box,
-            style=f"width:{width}px;min-width:{min(width, _LEAST)}px",
-            role="group" if links else "img",
-            aria_label=alternative,
-        )[
-            h.circle(class_="start", cx=f"{drawn.start[0]}", cy=f"{drawn.start[1]}", r="5"),
-            # What is marked is drawn last, over what is not.
-            [_arrow(move, marks) for move in sorted(drawn.moves, key=lambda one: bool(_marked(one, marks)))],
-            [_events(move, marks, links) for move in drawn.moves],
-            [_state(state, marks, links, spots.get(state.name)) for state in drawn.states],
-        ]
+    return h.svg(
+        viewBox=f"{-_EDGE} {-_EDGE} {width} {height}",
+        style=f"width:{width}px;min-width:{min(width, _LEAST)}px",
+        role="group" if links else "img",
+        aria_label=alternative,
+    )[
+        h.circle(class_="start", cx=f"{drawn.start[0]}", cy=f"{drawn.start[1]}", r="5"),
+        # What is marked is drawn last, over what is not.
+        [_arrow(move, marks) for move in sorted(drawn.moves, key=lambda one: bool(_marked(one, marks)))],
+        [_events(move, marks, links) for move in drawn.moves],
+        [_state(state, marks, links, spots.get(state.name)) for state in drawn.states],
     ]
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import htpy as h
 from nicegui import ui
 
-from overstap.language import Language, Message, lazy_gettext
+from overstap.language import Language, Message, Sentence, lazy_gettext
 
 As = Literal["moment", "ago", "age", "left", "clock"]
 Tone = Literal["plain", "good", "info", "warn", "bad"]
@@ -53,6 +53,30 @@ def time(moment: datetime | None, as_: As = "moment") -> h.Node:
         return h.span(".faint")["—"]
     exact = moment.astimezone(UTC)
     return h.time(datetime=exact.isoformat(timespec="milliseconds"), data_as=as_)[f"{exact:%Y-%m-%d %H:%M:%S} UTC"]
+
+
+def phrase(words: Language, message: Message, **params: object) -> h.Node:
+    """A text whose moments stand in the reader's zone, and in whose places there may be HTML.
+
+    Args:
+        params: as `Language.say` takes them, or HTML.
+    """
+    pieces: list[h.Node] = []
+
+    def kept(value: object) -> object:
+        if isinstance(value, Sentence):
+            return Sentence(value.message, {name: kept(one) for name, one in value.params.items()})
+        if isinstance(value, (list, tuple)):
+            return [kept(one) for one in value]
+        if isinstance(value, datetime):
+            value = time(value)
+        if not isinstance(value, h.BaseElement | h.Fragment):
+            return value
+        pieces.append(value)
+        return f"\ue000{len(pieces) - 1}\ue000"
+
+    text = words.say(message, **{name: kept(value) for name, value in params.items()})
+    return [pieces[int(part)] if odd % 2 else part for odd, part in enumerate(text.split("\ue000"))]
 
 
 def duration(words: Language, took: timedelta) -> h.Node:
