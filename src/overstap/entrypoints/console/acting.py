@@ -13,7 +13,7 @@ from nicegui import ui
 
 from overstap.entrypoints.console.parts import problem, show
 from overstap.entrypoints.console.visit import Visit
-from overstap.errors import OverstapError
+from overstap.errors import Changed, OverstapError
 from overstap.language import Message, lazy_gettext
 
 log = structlog.get_logger(__name__)
@@ -27,8 +27,8 @@ _UNEXPECTED = lazy_gettext("Something went wrong that nobody expected. It was wr
 
 def button(text: str, on_click: Callable[[], object], *, main: bool = False, danger: bool = False) -> ui.button:
     """A button in the house's look."""
-    made = ui.button(text, on_click=on_click).props("unelevated no-caps no-wrap")
-    return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}", remove="bg-primary text-white")
+    made = ui.button(text, on_click=on_click, color=None).props("unelevated no-caps no-wrap")
+    return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,13 +86,22 @@ class Act:
                 self._go = button(label, self._perform, main=True, danger=self.danger)
         return button(label, self._open, main=self.main, danger=self.danger)
 
-    async def _open(self) -> None:
-        self._said.set_content("")
+    @property
+    def busy(self) -> bool:
+        """Whether its dialog is open."""
+        return bool(self._dialog.value)
+
+    async def look_again(self) -> None:
+        """Renew what the dialog says it will do."""
         if self.ask_preview is not None:
             try:
                 self._place.set_content(str(h.fragment[await self.ask_preview()]))
             except OverstapError as error:
                 self._place.set_content(str(problem(str(error))))
+
+    async def _open(self) -> None:
+        self._said.set_content("")
+        await self.look_again()
         self._dialog.open()
 
     async def _perform(self) -> None:
@@ -102,6 +111,8 @@ class Act:
             done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
         except OverstapError as error:
             self._said.set_content(str(problem(str(error))))
+            if isinstance(error, Changed):
+                await self.look_again()
         except Exception:
             log.exception("act_failed", command=self.command)
             self._said.set_content(str(problem(self.visit.say(_UNEXPECTED))))

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from overstap.language import Language, Message, Sentence, lazy_gettext
 
-As = Literal["moment", "ago", "age", "left", "clock"]
+As = Literal["moment", "second", "ago", "age", "left", "clock"]
 Tone = Literal["plain", "good", "info", "warn", "bad"]
 
 _TONES: Mapping[str, Tone] = {
@@ -46,8 +46,8 @@ def time(moment: datetime | None, as_: As = "moment") -> h.Node:
     """A moment in the reader's zone, the exact value on hover; the browser writes and renews it.
 
     Args:
-        as_: `moment` with its date, `clock` without it; `ago`, `age` or `left` as a duration from now, on the clock
-            that the database lives by.
+        as_: `moment` with its date, `second` to the second, `clock` without its date; `ago`, `age` or `left` as a
+            duration from now, on the clock that the database lives by.
     """
     if moment is None:
         return h.span(".faint")["—"]
@@ -80,8 +80,9 @@ def phrase(words: Language, message: Message, **params: object) -> h.Node:
 
 
 def duration(words: Language, took: timedelta) -> h.Node:
-    """A duration with its two largest units."""
-    return h.span(".duration")[words.tell(took)]
+    """A duration with its two largest units, below a second in milliseconds."""
+    short = timedelta(0) < took < timedelta(seconds=1)
+    return h.span(".duration")[f"{round(took / timedelta(milliseconds=1))} ms" if short else words.tell(took)]
 
 
 def chip(text: str, tone: Tone = "plain") -> h.Element:

@@ -1,6 +1,7 @@
 """The pages of the operators' console."""
 
 from overstap.entrypoints.console.operator import overview
+from overstap.entrypoints.console.operator.run import page as run
 
-PAGES = (overview,)
+PAGES = (overview, run)
 """The modules that have pages; importing one registers them."""

@@ -44,6 +44,8 @@ const overstap = (() => {
         ? (dutch ? `nog ${lasting(away)}` : `${lasting(away)} left`)
         : (dutch ? `${lasting(away)} te laat` : `${lasting(away)} overdue`);
     else if (as === "clock") text = new Intl.DateTimeFormat(words(), { timeStyle: "medium" }).format(moment);
+    else if (as === "second")
+      text = new Intl.DateTimeFormat(words(), { dateStyle: "medium", timeStyle: "medium" }).format(moment);
     else text = new Intl.DateTimeFormat(words(), { dateStyle: "medium", timeStyle: "short" }).format(moment);
     if (element.textContent !== text) element.textContent = text;
     if (!element.title) element.title = exact(moment);
