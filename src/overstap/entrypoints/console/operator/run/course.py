@@ -34,7 +34,7 @@ def parts(visit: Visit, look: Look) -> dict[str, h.Node]:
 def course(visit: Visit, told: Mapping[str, h.Node]) -> h.Node:
     """The stays as one bar and as a table, and what the time went by with."""
     return [
-        spot("course", told["course"], h.div(".stays")),
+        spot("course", told["course"], h.div),
         h.details[h.summary[visit.say(lazy_gettext("What it waited for"))], spot("gaps", told["gaps"], h.div)],
         h.details[
             h.summary[visit.say(lazy_gettext("How often each step was tried"))],

@@ -185,7 +185,7 @@ def explanation(visit: Visit, given: Mapping[str, h.Node]) -> h.Node:
     """The answers as they stand on the page."""
     return h.div(".answers")[
         (
-            [h.h3[visit.say(QUESTIONS[name.removeprefix("why-")])], spot(name, told, h.ul)]
+            h.div[h.h3[visit.say(QUESTIONS[name.removeprefix("why-")])], spot(name, told, h.ul)]
             for name, told in given.items()
         )
     ]

@@ -96,8 +96,9 @@ async def _past(visit: Visit, run_id: str, seq: int) -> None:
     newest = (await visit.ask(visit.app.service.run, run_id)).run.seq
     parts = await _Parts.read(visit, look)
     show_title(visit, look)
-    with frame(visit, header.title(visit, look.run), lead=header.chips(visit, look)):
-        show(past.strip(visit, look), past.slider(visit, run_id, seq, newest))
+    with frame(visit, header.title(visit, look.run), lead=h.span[header.chips(visit, look)]):
+        show(past.strip(visit, look))
+        show(past.slider(visit, run_id, seq, newest))
         show(_card(visit, lazy_gettext("Where it stood"), header.header(visit, look)))
         parts.put(look, {})
 

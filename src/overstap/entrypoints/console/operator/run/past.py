@@ -23,7 +23,7 @@ def strip(visit: Visit, look: Look) -> h.Node:
             visit.words,
             lazy_gettext("This is how the run was after entry #{seq}, at {at}. Nothing can be done in the past."),
             seq=str(look.run.seq),
-            at=look.at,
+            at=time(look.at, "second"),
         ),
         " ",
         h.a(href=f"/console/runs/{look.run.id}")[visit.say(lazy_gettext("To the run as it is now"))],
@@ -103,5 +103,5 @@ def _value(value: Any) -> h.Node:
     if value is ABSENT:
         return h.span(".faint")["—"]
     if isinstance(value, datetime):
-        return time(value)
+        return time(value, "second")
     return str(value) if isinstance(value, (str, int)) else json.dumps(value, ensure_ascii=False, default=str)
