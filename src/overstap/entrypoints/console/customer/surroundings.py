@@ -30,13 +30,9 @@ from overstap.language import lazy_gettext
 _LICENCES = lazy_gettext("Licences")
 _TASKS = lazy_gettext("Tasks")
 _STATUS = lazy_gettext("Status")
-_WHOSE = lazy_gettext(
-    "These are the pages of {tenant}, as its administrators see them; what you do here you do as {who}."
-)
+_WHOSE = lazy_gettext("These are the pages of {tenant}'s administrators; what you do here you do as {who}.")
 _CONSOLE = lazy_gettext("{tenant} in the console")
-_LOCKED_OUT = lazy_gettext(
-    "Its administrators are locked out of this page now: they land on the status of their change."
-)
+_LOCKED_OUT = lazy_gettext("Its administrators are locked out of this page now; they land on the status of the change.")
 
 
 @dataclass(frozen=True, slots=True)
