@@ -92,6 +92,11 @@ class Portal:
         active = self._runs.active_run(tenant_id)
         return active, self._guard.locks(active)
 
+    def closed(self, tenant_id: str, page: PortalPage) -> ActiveRun | None:
+        """The run that closes a page to a tenant's admins now (rules.md R15); None while it is open."""
+        active = self._runs.active_run(tenant_id)
+        return active if self._guard.closes(active, page) else None
+
     def assign(self, tenant_id: str, subscription_id: str, users: Sequence[str], by: By) -> Mapping[str, Any]:
         """Give users a licence: all of them or none; who has one already keeps it (R17).
 

@@ -118,3 +118,7 @@ class Guard:
         """
         if page in self.locked_pages:
             self.ensure_free(tenant, active, PORTAL)
+
+    def closes(self, active: ActiveRun | None, page: PortalPage) -> bool:
+        """Whether a run closes a page of the portal to the tenant's admins (R15)."""
+        return page in self.locked_pages and PORTAL in self.locks(active)

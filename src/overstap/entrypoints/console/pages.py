@@ -38,6 +38,18 @@ _STATUS: tuple[tuple[type[OverstapError], HTTPStatus, Message], ...] = (
 )
 
 
+class Elsewhere(Exception):
+    """What a page raises that leads its visitor to another one.
+
+    Args:
+        path: of that page.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 def page(path: str, title: Message, command: str | None = None) -> Callable[[Build], Build]:
     """Register a page.
 
@@ -57,6 +69,8 @@ def page(path: str, title: Message, command: str | None = None) -> Callable[[Bui
                 return await build(visit)
             except NotAuthenticated:
                 return RedirectResponse(to_sign_in(request), HTTPStatus.SEE_OTHER)
+            except Elsewhere as led:
+                return RedirectResponse(led.path, HTTPStatus.SEE_OTHER)
             except OverstapError as error:
                 _problem(request, error)
                 return None

@@ -1,6 +1,6 @@
 """The pages of a tenant's admins: licences, the wizard, the status of a change (rules.md C)."""
 
-from types import ModuleType
+from overstap.entrypoints.console.customer import landing
 
-PAGES: tuple[ModuleType, ...] = ()
+PAGES = (landing,)
 """The modules that have pages; importing one registers them."""
