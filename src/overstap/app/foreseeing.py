@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from overstap.domain.locks import COMMERCE, LICENCE, PORTAL
+from overstap.domain.tasks import ANSWERS
 from overstap.errors import BadInput, Conflict
 from overstap.language import Sentence, lazy_gettext, lazy_ngettext
 from overstap.store.runs import StoredRun
@@ -29,6 +30,7 @@ LOCKS = MappingProxyType(
     }
 )
 """What each lock closes, in a few words."""
+_FOR_GOOD = lazy_gettext("This cannot be undone.")
 _UNDONE = MappingProxyType(
     {
         "hold": lazy_gettext("This can be undone: release it."),
@@ -37,7 +39,6 @@ _UNDONE = MappingProxyType(
         "extend": lazy_gettext("This cannot be undone: a deadline only ever becomes later."),
         "fail": lazy_gettext("This cannot be undone: what has ended never goes on. A new order makes a new run."),
         "cancel": lazy_gettext("This cannot be undone: what has ended never goes on. A new order makes a new run."),
-        "approve": lazy_gettext("This cannot be undone."),
         "decline": lazy_gettext("This cannot be undone: what has ended never goes on. A new order makes a new run."),
         "takeover": lazy_gettext("This cannot be undone; the run itself loses nothing by it."),
     }
@@ -66,7 +67,7 @@ def foresee(
 
     Args:
         definition: the one that the run follows.
-        act: by the name that `Operators.possible` gives it.
+        act: by the name that `Operators.possible` gives it, or the event that answers a task.
         deadline: of `extend`: how much later it becomes, or when it is; None while that is not said yet.
 
     Raises:
@@ -80,8 +81,8 @@ def _told(
     definition: Definition, stored: StoredRun, act: str, deadline: timedelta | datetime | None, now: datetime
 ) -> Iterator[Sentence]:
     run = stored.run
-    if act in SIGNALS:
-        yield from _sent(definition, run, SIGNALS[act])
+    if act in SIGNALS or act in ANSWERS:
+        yield from _sent(definition, run, SIGNALS.get(act, act))
     elif act == "takeover":
         if stored.claimed_by is None:
             raise Conflict(f"Cannot take over run {run.id}: no worker holds it.")
@@ -108,7 +109,7 @@ def _told(
         yield from _becomes(definition, run, after)
     else:
         raise BadInput(f"{act!r} is nothing that can be done to a run.")
-    yield say(_UNDONE[act])
+    yield say(_UNDONE.get(act, _FOR_GOOD))
 
 
 def _does(definition: Definition, run: Run, act: str) -> Iterator[Sentence]:

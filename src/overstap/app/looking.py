@@ -180,7 +180,7 @@ class Looking:
         """What an act would do to a run now.
 
         Args:
-            act: by the name that `Operators.possible` gives it.
+            act: by the name that `Operators.possible` gives it, or the event that answers a task.
             deadline: of `extend`: how much later it becomes, or when it is; None while that is not said yet.
 
         Raises:
