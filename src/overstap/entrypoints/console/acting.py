@@ -13,7 +13,7 @@ from nicegui import ui
 
 from overstap.entrypoints.console.parts import problem, show
 from overstap.entrypoints.console.visit import Visit
-from overstap.errors import Changed, OverstapError
+from overstap.errors import Conflict, OverstapError
 from overstap.language import Message, lazy_gettext
 
 log = structlog.get_logger(__name__)
@@ -91,13 +91,16 @@ class Act:
         """Whether its dialog is open."""
         return bool(self._dialog.value)
 
-    async def look_again(self) -> None:
-        """Renew what the dialog says it will do."""
-        if self.ask_preview is not None:
-            try:
-                self._place.set_content(str(h.fragment[await self.ask_preview()]))
-            except OverstapError as error:
-                self._place.set_content(str(problem(str(error))))
+    async def look_again(self) -> str | None:
+        """Renew what the dialog says it will do; answers why it will do nothing, None when it will."""
+        if self.ask_preview is None:
+            return None
+        try:
+            self._place.set_content(str(h.fragment[await self.ask_preview()]))
+        except OverstapError as error:
+            self._place.set_content(str(problem(str(error))))
+            return str(error)
+        return None
 
     async def _open(self) -> None:
         self._said.set_content("")
@@ -110,9 +113,9 @@ class Act:
         try:
             done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
         except OverstapError as error:
-            self._said.set_content(str(problem(str(error))))
-            if isinstance(error, Changed):
-                await self.look_again()
+            # It clashes with how things are by now: what stood there when it was pressed is not true any more.
+            told = isinstance(error, Conflict) and await self.look_again() == str(error)
+            self._said.set_content("" if told else str(problem(str(error))))
         except Exception:
             log.exception("act_failed", command=self.command)
             self._said.set_content(str(problem(self.visit.say(_UNEXPECTED))))

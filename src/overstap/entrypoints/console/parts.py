@@ -33,6 +33,8 @@ _TONES: Mapping[str, Tone] = {
 """Of states; others have none."""
 
 NOTHING = lazy_gettext("—")
+_PLACE = "\ue000"
+"""Around the number of a piece of HTML, while the text around it is made; nobody writes it."""
 
 
 def show(*pieces: h.Node, classes: str = "") -> ui.html:
@@ -68,15 +70,17 @@ def phrase(words: Language, message: Message, **params: object) -> h.Node:
             return Sentence(value.message, {name: kept(one) for name, one in value.params.items()})
         if isinstance(value, (list, tuple)):
             return [kept(one) for one in value]
+        if isinstance(value, str):
+            return value.replace(_PLACE, "")
         if isinstance(value, datetime):
             value = time(value)
         if not isinstance(value, h.BaseElement | h.Fragment):
             return value
         pieces.append(value)
-        return f"\ue000{len(pieces) - 1}\ue000"
+        return f"{_PLACE}{len(pieces) - 1}{_PLACE}"
 
     text = words.say(message, **{name: kept(value) for name, value in params.items()})
-    return [pieces[int(part)] if odd % 2 else part for odd, part in enumerate(text.split("\ue000"))]
+    return [pieces[int(part)] if odd % 2 else part for odd, part in enumerate(text.split(_PLACE))]
 
 
 def duration(words: Language, took: timedelta) -> h.Node:

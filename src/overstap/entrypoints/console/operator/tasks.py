@@ -1,4 +1,4 @@
-"""What runs ask of people: the open tasks of all tenants."""
+"""What runs ask of people: the open tasks of all tenants, for the staff alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANNER = tasks.Manner(
 )
 
 
-@page("/console/tasks", tasks.TITLE, "list_tasks")
+@page("/console/tasks", tasks.TITLE, "count_runs")
 async def list_tasks(visit: Visit) -> None:
     """The open tasks, those of the oldest run first."""
     wanted = visit.query("tenant")
@@ -39,7 +39,7 @@ async def list_tasks(visit: Visit) -> None:
         tasks.follow(visit, shown, tenant_id, address("/console/tasks", tenant=tenant_id))
 
 
-@page("/console/tasks/{task_id}", lazy_gettext("Task"), "show_task")
+@page("/console/tasks/{task_id}", lazy_gettext("Task"), "count_runs")
 async def show_task(visit: Visit) -> None:
     """One open task."""
     task = await visit.ask(visit.app.tasks.get, str(visit.path["task_id"]).strip().upper())

@@ -41,7 +41,7 @@ class _Now:
     possible: list[str]
 
 
-@page("/console/runs/{run_id}", _TITLE, "show_run")
+@page("/console/runs/{run_id}", _TITLE, "list_effects")
 async def run(visit: Visit) -> None:
     """Everything about one run."""
     run_id = str(visit.path["run_id"]).strip().upper()

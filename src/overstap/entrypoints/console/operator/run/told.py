@@ -37,15 +37,16 @@ _PLAIN: Mapping[Kind, Message] = {
     Kind.MIGRATED: lazy_gettext("{actor} carried it from version {from_version} to {version}: {reason}"),
     Kind.REPLAYED: lazy_gettext("{actor} had it done again from step {step} on: {reason}"),
 }
+_NAMES = ("done", "total", "attempt", "error", "reason", "held_by", "from_version", "version", "deadline_at")
+"""What entries tell in their data; one of an older release may lack some of it."""
 _MOMENTS = ("deadline_at", "wake_at")
 
 
 def entry(visit: Visit, given: JournalEntry) -> h.Node:
     """A journal entry in one sentence, without its time."""
     data = given.data
-    about: dict[str, object] = {
-        name: h.b[str(value)] for name in ("actor", "step", "event") if (value := getattr(given, name)) is not None
-    }
+    about: dict[str, object] = dict.fromkeys(_NAMES, "?")
+    about |= {name: h.b[str(getattr(given, name) or "?")] for name in ("actor", "step", "event")}
     about |= {"before": h.b[given.from_state or ""], "after": h.b[given.to_state or ""]}
     about |= {name: value for name, value in data.items() if isinstance(value, (str, int))}
     about |= {name: datetime.fromisoformat(data[name]) for name in _MOMENTS if data.get(name)}
@@ -57,10 +58,10 @@ def _message(given: JournalEntry) -> Message:
     if given.kind is Kind.TRANSITION:
         if "deadline" in data:
             return lazy_gettext("From {before} to {after}: the deadline had passed ({event}).")
-        if "error" in data:
-            return lazy_gettext("From {before} to {after} ({event}): {error}")
         if "reason" in data:
             return lazy_gettext("From {before} to {after}: {actor} sent {event}: {reason}")
+        if "error" in data:
+            return lazy_gettext("From {before} to {after} ({event}): {error}")
         if given.step is not None:
             return lazy_gettext("From {before} to {after}: step {step} was done ({event}).")
         return lazy_gettext("From {before} to {after} ({event}, by {actor}).")
