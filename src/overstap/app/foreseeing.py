@@ -183,7 +183,7 @@ def _ends(definition: Definition, before: str, after: str) -> Iterator[Sentence]
     """How it can end from there on, where that is not as it was."""
     ends = definition.ends(after)
     if after not in ends and ends != definition.ends(before):
-        yield say(lazy_gettext("From there on it can end in nothing but this: {ends}."), ends=sorted(ends))
+        yield say(lazy_gettext("From there on it can end in nothing but this: {ends}."), ends=" / ".join(sorted(ends)))
 
 
 def _deadline(definition: Definition, before: Run, after: Run) -> Iterator[Sentence]:

@@ -67,7 +67,7 @@ async def _present(visit: Visit, run_id: str) -> None:
     with frame(visit, header.title(visit, now.look.run), lead=spot("chips", here["chips"])):
         actions = Actions(visit, run_id)
         actions.renew(now.possible)
-        may_replay = visit.may("plan_replay")
+        may_replay = now.look.run.ended_at is None and visit.may("plan_replay")
         show(
             link_button(visit.say(lazy_gettext("Plan a replay from here")), address("/console/replays/new", run=run_id))
             if may_replay
