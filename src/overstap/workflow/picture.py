@@ -100,8 +100,8 @@ def _read(graph: Any, definition: Definition, ways: dict[tuple[str, str], list[s
     def state(name: str) -> DrawnState:
         attributes = graph.get_node(name).attr
         x, y = point(attributes["pos"])
-        size = (float(attributes[one]) * _POINTS_OF_AN_INCH for one in ("width", "height"))
-        return DrawnState(name, x, y, *size, final=name in definition.chart.finals)
+        width, tall = (float(attributes[one]) * _POINTS_OF_AN_INCH for one in ("width", "height"))
+        return DrawnState(name, x, y, width, tall, final=name in definition.chart.finals)
 
     def move(source: str, target: str, events: list[str]) -> DrawnMove:
         attributes = graph.get_edge(source, target).attr

@@ -55,7 +55,9 @@ def _bar(visit: Visit, given: Timeline) -> h.Node:
     return (
         h.div(".course", aria_hidden="true")[
             (
-                h.div(style=f"flex-grow:{share:.3f}", title=f"{one.state}: {visit.words.tell(one.took)}")[one.state]
+                h.div(style=f"flex-grow:{1000 * share:.0f}", title=f"{one.state}: {visit.words.tell(one.took)}")[
+                    one.state
+                ]
                 for one, share in parts
             )
         ]
