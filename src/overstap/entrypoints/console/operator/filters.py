@@ -53,7 +53,7 @@ def wanted(visit: Visit) -> RunFilter:
 
 def filter_of(visit: Visit, query: Mapping[str, str | list[str]]) -> RunFilter:
     """The filter that a query asks for; see `wanted`."""
-    given: dict[str, Any] = {name: _READ.get(name, _text)(name, text) for name, text in query.items()}
+    given: dict[str, Any] = {name: _READ[name](name, text) for name, text in query.items()}
     given["name"] = given.pop("filter", None)
     if "tenant" in given:
         given["tenant"] = _tenant(visit, given["tenant"])
@@ -117,6 +117,7 @@ def _moment(name: str, text: Any) -> datetime:
 
 
 _READ: Mapping[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(NAMES, _text),
     **dict.fromkeys(SEVERAL, _texts),
     **dict.fromkeys(FLAGS, _flag),
     "version": _number,
