@@ -1,6 +1,6 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview
+from overstap.entrypoints.console.operator import overview, runs
 
-PAGES = (overview,)
+PAGES = (overview, runs)
 """The modules that have pages; importing one registers them."""
