@@ -97,7 +97,10 @@ def plan_name(words: Language, catalog: Catalog, plan: str | None) -> str:
 def _status(shown: Shown) -> h.Node:
     run = shown.stored.run
     text = shown.words.say(STATUSES[run.status])
-    return shown.words.say(_TRIES, status=text, failed=run.attempt) if run.attempt else text
+    if not run.attempt:
+        return text
+    told = shown.words.say(_TRIES, status=text, failed=run.attempt)
+    return h.span(title=told)[told]
 
 
 def _age(shown: Shown) -> h.Node:
@@ -134,16 +137,16 @@ def _holder(shown: Shown) -> h.Node:
 
 
 COLUMNS: Mapping[str, Column] = {
-    "run": Column(lazy_gettext("Run"), _run, 14.5, changes=False),
-    "tenant": Column(lazy_gettext("Tenant"), _tenant, 11.5, changes=False),
-    "change": Column(lazy_gettext("From → to"), _change, 9.5, changes=False),
-    "state": Column(lazy_gettext("State"), lambda shown: state(shown.stored.run.state), 10),
-    "status": Column(lazy_gettext("Status"), _status, 9),
+    "run": Column(lazy_gettext("Run"), _run, 13.5, changes=False),
+    "tenant": Column(lazy_gettext("Tenant"), _tenant, 10.5, changes=False),
+    "change": Column(lazy_gettext("From → to"), _change, 9, changes=False),
+    "state": Column(lazy_gettext("State"), lambda shown: state(shown.stored.run.state), 9.5),
+    "status": Column(lazy_gettext("Status"), _status, 8),
     "age": Column(lazy_gettext("Age"), _age, 7.5),
-    "deadline": Column(lazy_gettext("Deadline"), _deadline, 9),
-    "progress": Column(lazy_gettext("Progress"), _progress, 8.5),
-    "reason": Column(lazy_gettext("Why it waits, or how it ended"), _reason, 21),
-    "holder": Column(lazy_gettext("Holder"), _holder, 8),
+    "deadline": Column(lazy_gettext("Deadline"), _deadline, 10),
+    "progress": Column(lazy_gettext("Progress"), _progress, 8),
+    "reason": Column(lazy_gettext("Why it waits, or how it ended"), _reason, 19),
+    "holder": Column(lazy_gettext("Holder"), _holder, 7.5),
     "workflow": Column(
         lazy_gettext("Workflow"), lambda shown: f"{shown.stored.run.workflow} v{shown.stored.run.version}", 11
     ),

@@ -81,7 +81,6 @@ async def runs(visit: Visit) -> None:
             ui.context.client.status_code = 422
             show(chosen(visit, view, None))
             return
-        show(chosen(visit, view, found.told))
         _list(visit, view, found, total)
 
 
@@ -98,6 +97,7 @@ def _list(visit: Visit, view: View, found: _Found, total: int | None) -> None:
     selects = visit.may("hold_run") or visit.may("plan_replay")
     show(
         h.div(".over-table")[
+            chosen(visit, view, found.told),
             h.a("#new-runs.button", href=view.here())[spot("new", "")],
             columns_form(visit, view),
         ]
