@@ -1,7 +1,16 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview, tasks
-from overstap.entrypoints.console.operator.run import page as run
+from overstap.entrypoints.console.operator import (
+    overview,
+    run,
+    runs,
+    tasks,
+)
 
-PAGES = (overview, run, tasks)
+PAGES = (
+    overview,
+    run,
+    runs,
+    tasks,
+)
 """The modules that have pages; importing one registers them."""
