@@ -1,6 +1,6 @@
 """The pages of a tenant's admins: licences, the wizard, the status of a change (rules.md C)."""
 
-from overstap.entrypoints.console.customer import landing
+from overstap.entrypoints.console.customer import landing, status
 
-PAGES = (landing,)
+PAGES = (landing, status)
 """The modules that have pages; importing one registers them."""
