@@ -95,17 +95,19 @@ async def status(visit: Visit) -> None:
     with surroundings(visit, entered, say(STATUS)):
         show(
             h.section(".card.change", aria_label=say(lazy_gettext("How the change goes on")))[
-                spot("headline", shown["headline"], h.h2(role="status")),
+                h.div(role="status")[h.h2(data_live="headline")[shown["headline"]]],
                 spot("progress", shown["progress"], h.div),
-                spot("notes", shown["notes"], h.div(".notes")),
-                spot("phases", shown["phases"], h.ol(".phases")),
-            ],
-            h.div(".grid")[
-                spot("locked", shown["locked"], h.section(".card")),
-                spot("billed", shown["billed"], h.section(".card")),
-            ],
-            _order(visit, run),
+                h.div(".notes", data_live="notes")[shown["notes"]],
+                h.ol(".phases", data_live="phases")[shown["phases"]],
+            ]
         )
+        show(
+            h.div(".grid")[
+                h.section(".card", data_live="locked")[shown["locked"]],
+                h.section(".card", data_live="billed")[shown["billed"]],
+            ]
+        )
+        show(_order(visit, run))
         with ui.element("div").classes("buttons"):
             show(
                 h.button(".button", type="button", data_act="print")[say(lazy_gettext("Print"))],
@@ -114,7 +116,11 @@ async def status(visit: Visit) -> None:
                 classes="buttons",
             )
             button = _call_off(visit, first.followed)
-        show(spot("support", shown["support"], h.details(".support")))
+        show(
+            h.details(".support")[
+                h.summary[say(lazy_gettext("What support needs to know"))], spot("support", shown["support"], h.div)
+            ]
+        )
     hidden = button is None
 
     def after(told: Told) -> None:

@@ -22,7 +22,8 @@ from overstap.language import Sentence, lazy_gettext
 from overstap.workflow.run import Status
 
 _LOCKS = ("portal", "licence", "commerce")
-_TONES = {"completed": "good", "failed": "bad", "cancelled": "plain"}
+_ENOUGH = 10
+"""Earlier changes, from which on it is said how long they took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,12 @@ def plan_named(visit: Visit, plan_id: str | None) -> str:
 
 
 def spots(visit: Visit, told: Told) -> dict[str, h.Node]:
-    """What each spot of the page holds."""
+    """What each spot of the page holds, written out: it is shown and compared later."""
+    made = _spots(visit, told)
+    return {name: h.fragment[content].__html__() for name, content in made.items()}
+
+
+def _spots(visit: Visit, told: Told) -> dict[str, h.Node]:
     followed = told.followed
     order = followed.run.input
     named = {name: plan_named(visit, order.get(f"{name}_plan")) for name in ("source", "target")}
@@ -80,7 +86,7 @@ def _progress(visit: Visit, told: Told) -> h.Node:
     if followed.decided_by is not None:
         return [
             h.p[say(words.CREDIT_TAKES)],
-            facts([(say(words.DECIDED_BY), [time(followed.decided_by), " · ", time(followed.decided_by, "left")])]),
+            _when(say(words.DECIDED_BY), time(followed.decided_by), time(followed.decided_by, "left")),
         ]
     if followed.phase not in {Phase.USERS, Phase.LICENCES}:
         return None
@@ -99,14 +105,17 @@ def _expected(visit: Visit, told: Told, done_at: datetime | None) -> h.Node:
         return None
     if told.followed.phase is Phase.LICENCES:
         usual = say(words.REASSIGNING)
-    elif expected.measured:
+    elif expected.measured >= _ENOUGH:
         usual = say(words.MEASURED, count=expected.measured, time=expected.ninetieth)
     else:
         usual = say(words.USUAL, time=expected.ninetieth)
     if done_at <= told.followed.at:
         return h.p[f"{say(words.LONGER)} {usual}"]
-    when = [time(done_at, "clock"), " · ", time(done_at, "left")]
-    return [facts([(say(words.EXPECTED), when)]), h.p(".hint")[usual]]
+    return [_when(say(words.EXPECTED), time(done_at, "clock"), time(done_at, "left")), h.p(".hint")[usual]]
+
+
+def _when(what: str, exact: h.Node, counted: h.Node) -> h.Element:
+    return h.p[what, h.br, h.span(".strong")[exact, " · ", counted]]
 
 
 def _notes(visit: Visit, followed: Followed, named: dict[str, str]) -> Iterator[h.Node]:
@@ -131,7 +140,7 @@ def _notes(visit: Visit, followed: Followed, named: dict[str, str]) -> Iterator[
             [
                 h.p[say(words.LIFTED_BY)],
                 h.p[say(words.LIFTED_DO, run_id=run.id)],
-                facts([(say(words.SINCE), time(followed.escalated_at, "ago"))]),
+                _when(say(words.SINCE), time(followed.escalated_at, "clock"), time(followed.escalated_at, "ago")),
             ],
             "warn",
         )
@@ -201,7 +210,6 @@ def _support(visit: Visit, told: Told) -> h.Node:
     timeless = [one for one in told.why if not any(isinstance(value, datetime) for value in one.params.values())]
     run = told.followed.run
     return [
-        h.summary[visit.say(lazy_gettext("What support needs to know"))],
         facts(
             [
                 (visit.say(lazy_gettext("Number")), h.span(".mono")[run.id]),

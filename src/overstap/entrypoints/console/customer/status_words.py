@@ -9,17 +9,17 @@ from overstap.domain.phases import Billed, Phase, Standing
 from overstap.language import Message, lazy_gettext, lazy_ngettext
 
 NAMES: Mapping[Phase, Message] = {
-    Phase.ORDERED: lazy_gettext("Order received"),
-    Phase.ACKNOWLEDGEMENT: lazy_gettext("Acknowledged that there is no way back"),
-    Phase.BACKUP: lazy_gettext("Advice to make a backup answered"),
-    Phase.DOMAINS_OFF: lazy_gettext("Custom domain removed"),
-    Phase.BUYING: lazy_gettext("New plan bought"),
-    Phase.CREDIT: lazy_gettext("Credit checked"),
-    Phase.USERS: lazy_gettext("Users moved"),
-    Phase.LICENCES: lazy_gettext("Licences reassigned"),
-    Phase.CLOSING: lazy_gettext("New plan billed, old subscription closed"),
-    Phase.DOMAINS_BACK: lazy_gettext("Custom domain added again"),
-    Phase.GOING_BACK: lazy_gettext("Everything taken back"),
+    Phase.ORDERED: lazy_gettext("Order"),
+    Phase.ACKNOWLEDGEMENT: lazy_gettext("Acknowledging that there is no way back"),
+    Phase.BACKUP: lazy_gettext("Advice to make a backup"),
+    Phase.DOMAINS_OFF: lazy_gettext("Removing the custom domain"),
+    Phase.BUYING: lazy_gettext("Buying the new plan"),
+    Phase.CREDIT: lazy_gettext("Credit check"),
+    Phase.USERS: lazy_gettext("Moving the users"),
+    Phase.LICENCES: lazy_gettext("Reassigning the licences"),
+    Phase.CLOSING: lazy_gettext("Billing the new plan, closing the old subscription"),
+    Phase.DOMAINS_BACK: lazy_gettext("Adding the custom domain again"),
+    Phase.GOING_BACK: lazy_gettext("Taking everything back"),
     Phase.ENDED: lazy_gettext("Done"),
 }
 HEADLINES: Mapping[Phase, Message] = {
@@ -90,10 +90,7 @@ DO: Mapping[str, Message] = {
 CLOSE_IT = lazy_gettext("You can close this page and come back later: the change goes on without it.")
 KEEPS = lazy_gettext("Your service is not interrupted, and users still have access to their data.")
 USUAL = lazy_gettext("Changing plans usually takes less than {time}, unless there are errors or problems.")
-MEASURED = lazy_ngettext(
-    "The last change of this kind took {time}.",
-    "Nine in ten of the last {count} changes of this kind took less than {time}.",
-)
+MEASURED = lazy_gettext("Nine in ten of the last {count} changes of this kind took less than {time}.")
 REASSIGNING = lazy_gettext("Reassigning the licences takes less than a minute.")
 CREDIT_TAKES = lazy_gettext(
     "This can take up to two weeks. As soon as your credit is approved the change begins by itself, and administrators "
