@@ -124,6 +124,8 @@ def test_a_task_of_the_manual_way_is_told(make_world: MakeWorld) -> None:
 
     assert asks.task is not None
     assert ("acknowledgement", Phase.ACKNOWLEDGEMENT, True) == (asks.task.kind.name, asks.phase, asks.cancellable)
+    assert ["ordered", "acknowledgement", "buying", "users", "licences", "closing", "ended"] == list(standing(asks))
+    assert {"ahead"} == set(list(standing(asks).values())[2:])
 
 
 def test_a_change_that_is_none_is_not_found(make_world: MakeWorld) -> None:

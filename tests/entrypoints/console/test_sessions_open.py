@@ -17,8 +17,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from browsing import PATIENCE, Site, expect, live, site
-from overstap.bootstrap import open_app
+from overstap.bootstrap import App, open_app
 from overstap.domain.change import PlanChange
+from overstap.domain.tenant import PaymentMethod
 from overstap.settings import Settings
 
 SLUG = "bakkerij-de-vries"
@@ -51,6 +52,14 @@ class Server:
         with (self.folder / "again.log").open("w") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, text=True)
 
+    def app(self) -> App:
+        """The application over the same database."""
+        return open_app(Settings(database_url=self.site.database_url))
+
+    def call_off(self) -> None:
+        with self.app() as app:
+            app.service.signal(self.path.rpartition("/")[2], "cancel", reason="test")
+
     def open(self, context: BrowserContext, who: str = SLUG) -> Page:
         page = self.site.sign_in(context, who, self.path)
         live(page)
@@ -64,17 +73,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         with open_app(Settings(database_url=made.database_url)) as app:
             tenant = app.service.tenant(made.tenants[SLUG])
             change = PlanChange(
-                tenant.id, tenant.subscriptions[0].id, "small-business-premium", payment_method="invoice"
+                tenant.id, tenant.subscriptions[0].id, "small-business-premium", payment_method=PaymentMethod.INVOICE
             )
             run_id = app.service.submit(change)[0].run.id
         server = Server(made, folder, f"/tenants/{tenant.id}/status/{run_id}", made.process)
         yield server
         server.stop()
-
-
-def ask_for(server: Server) -> None:
-    with open_app(Settings(database_url=server.site.database_url)) as app:
-        app.service.signal(server.path.rpartition("/")[2], "cancel", reason="test")
 
 
 def test_a_page_says_that_the_database_does_not_answer_until_it_does(server: Server, context: BrowserContext) -> None:
@@ -95,6 +99,26 @@ def test_a_page_says_that_the_database_does_not_answer_until_it_does(server: Ser
     expect(new.get_by_role("heading", level=1)).to_have_text("Change plan: status", timeout=15_000)
 
 
+def test_what_is_done_in_a_session_that_has_ended_is_refused_in_place(server: Server, context: BrowserContext) -> None:
+    page = server.open(context, "operator")
+    page.get_by_role("button", name="Call off the change").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("too late")
+    with server.app() as app:
+        (token,) = (one for one in app.tokens.all() if one.name == "operator")
+        app.tokens.revoke(token.id, actor="test", reason="test")
+    dialog.get_by_role("button", name="Call off the change").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Your session has ended; nothing was done")
+    expect(page.locator("#ended")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("link", name="Sign in again").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+    page.locator("input[name=token]").fill(server.site.tokens["viewer"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(server.site.url + server.path)
+    expect(page.locator("[data-live=headline]")).to_have_text("The credit of your organisation is being checked.")
+
+
 def test_a_page_comes_back_by_itself_when_the_server_does(server: Server, context: BrowserContext) -> None:
     page = server.open(context)
     page.get_by_role("button", name="Nederlands").click()
@@ -109,7 +133,7 @@ def test_a_page_comes_back_by_itself_when_the_server_does(server: Server, contex
     expect(lost).to_be_hidden(timeout=PATIENCE * 1000)
     live(page)
     expect(page).to_have_url(server.site.url + server.path)
-    ask_for(server)
+    server.call_off()
     expect(page.locator("[data-live=headline]")).to_contain_text("De overstap is afgebroken.")
 
 
@@ -124,12 +148,3 @@ def test_after_a_start_with_another_secret_the_page_leads_to_sign_in_and_back(
     page.locator("input[name=token]").fill(server.site.tokens[SLUG])
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(server.site.url + server.path)
-
-
-def test_a_page_says_that_its_session_has_expired_and_does_nothing_more(
-    server: Server, context: BrowserContext
-) -> None:
-    server.stop()
-    server.start(sign_in__session_time="8s", sign_in__session_secret=OTHER_SECRET)
-    page = context.new_page()
-    page.goto(server.site.url)
