@@ -1,6 +1,16 @@
 """The pages of a tenant's admins: licences, the wizard, the status of a change (rules.md C)."""
 
-from overstap.entrypoints.console.customer import landing
+from overstap.entrypoints.console.customer import (
+    assigning,
+    buying,
+    checkout,
+    choosing,
+    conflict,
+    landing,
+    licences,
+    paying,
+    support,
+)
 
-PAGES = (landing,)
+PAGES = (landing, licences, conflict, assigning, buying, support, choosing, checkout, paying)
 """The modules that have pages; importing one registers them."""
