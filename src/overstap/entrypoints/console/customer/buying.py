@@ -110,10 +110,10 @@ def _put(visit: Visit, entered: Entered, plan: Plan, seats: int) -> None:
         )
 
     Act(
-        visit,
-        "buy_subscription",
-        _BUY,
-        asking.in_words(visit, bought),
+        visit=visit,
+        command="buy_subscription",
+        label=_BUY,
+        perform=asking.in_words(visit, bought),
         title=_TITLE,
         preview=preview,
         reason=asking.gives_reason(visit),

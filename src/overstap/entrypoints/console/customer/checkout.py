@@ -188,10 +188,10 @@ def _edit(visit: Visit, order: Order, offer: Quote) -> None:
         return int(given)
 
     Act(
-        visit,
-        "make_quote",
-        _EDIT,
-        update,
+        visit=visit,
+        command="make_quote",
+        label=_EDIT,
+        perform=update,
         title=_DIALOG,
         go=_UPDATE,
         preview=h.p[visit.say(_ADD, seats=order.held.seats)],

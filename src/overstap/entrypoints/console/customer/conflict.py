@@ -100,10 +100,10 @@ def _buy(visit: Visit, entered: Entered, found: Licences) -> None:
         return visit.app.portal.add_seats(entered.tenant.id, subscription_id, by, seats=int(given))
 
     Act(
-        visit,
-        "buy_subscription",
-        _BUY,
-        asking.in_words(visit, buy),
+        visit=visit,
+        command="buy_subscription",
+        label=_BUY,
+        perform=asking.in_words(visit, buy),
         preview=_price(visit, found),
         fields=field,
         reason=asking.gives_reason(visit),

@@ -189,10 +189,12 @@ def _selected(visit: Visit, seen: _Seen, one: Options) -> None:
 def _cancel(visit: Visit, tenant_id: str, held: Subscription) -> None:
     key = asking.new_key()
     Act(
-        visit,
-        "cancel_subscription",
-        _CANCEL,
-        asking.in_words(visit, lambda why: visit.app.portal.cancel(tenant_id, held.id, asking.by(visit, why, key))),
+        visit=visit,
+        command="cancel_subscription",
+        label=_CANCEL,
+        perform=asking.in_words(
+            visit, lambda why: visit.app.portal.cancel(tenant_id, held.id, asking.by(visit, why, key))
+        ),
         preview=h.p[visit.say(_CANCELS, plan=told.plan_name(visit, held))],
         reason=asking.gives_reason(visit),
         danger=True,

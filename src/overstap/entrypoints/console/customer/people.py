@@ -80,4 +80,6 @@ def pick(
             raise Refused(visit.say(_NOBODY))
 
     done = asking.in_words(visit, act)
-    Act(visit, command, label, done, ask_preview=look, reason=asking.gives_reason(visit)).put()
+    Act(
+        visit=visit, command=command, label=label, perform=done, ask_preview=look, reason=asking.gives_reason(visit)
+    ).put()
