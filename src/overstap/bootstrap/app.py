@@ -19,6 +19,7 @@ from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
+from overstap.app.following import Following
 from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
@@ -175,6 +176,9 @@ class App:
             self.library,
             self.clock,
             beat=settings.worker.heartbeat,
+        )
+        self.following = Following(
+            self.runs, History(database), Past(database), self.tasks, self.operators, guard, self.clock
         )
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())

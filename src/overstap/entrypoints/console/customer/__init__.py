@@ -9,8 +9,9 @@ from overstap.entrypoints.console.customer import (
     landing,
     licences,
     paying,
+    status,
     support,
 )
 
-PAGES = (landing, licences, conflict, assigning, buying, support, choosing, checkout, paying)
+PAGES = (landing, licences, conflict, assigning, buying, support, choosing, checkout, paying, status)
 """The modules that have pages; importing one registers them."""
