@@ -99,7 +99,7 @@ def _matching(visit: Visit, users: Sequence[User]) -> list[User]:
 
 def _holders(visit: Visit, found: Licences, plan: str, *, free: bool) -> None:
     say, users = visit.say, _matching(visit, found.users)
-    with ui.element("section").classes("card"):
+    with ui.element("section").classes("card deal"):
         show(h.h2[say(_HOLDERS)])
         if not users:
             show(empty(say(_NO_HOLDERS), say(_NO_HOLDERS_HINT)))
@@ -129,7 +129,7 @@ def _others(visit: Visit, found: Licences, plan: str, people: Sequence[User], *,
     tenant_id, portal = visit.path["tenant_id"].strip().lower(), visit.app.portal
     with_one = {one.id for one in found.users}
     users = _matching(visit, [one for one in people if one.id not in with_one])
-    with ui.element("section").classes("card"):
+    with ui.element("section").classes("card deal"):
         show(h.h2[say(_OTHERS)])
         if not users:
             show(empty(say(_NO_OTHERS), say(_NO_OTHERS_HINT)))

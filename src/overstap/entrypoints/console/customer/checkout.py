@@ -137,7 +137,7 @@ def _warnings(visit: Visit, order: Order, warnings: list[Finding]) -> h.Node:
 async def _review(visit: Visit, order: Order) -> None:
     offer, say = await order.quote(visit), visit.say
     stops = offer.eligibility.blockers
-    with ui.element("section").classes("card"):
+    with ui.element("section").classes("card deal"):
         show(h.h2[say(_NEW)], _line(visit, offer.new))
         with ui.element("div").classes("buttons"):
             _edit(visit, order, offer)

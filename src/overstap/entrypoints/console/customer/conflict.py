@@ -68,11 +68,11 @@ async def _ways_out(visit: Visit, entered: Entered, found: Licences) -> None:
     show(note([missing, h.p[say(_HOW, plan=plan)]], "bad"))
     show(facts([(say(_BOUGHT), visit.words.tell(it.seats)), (say(_ASSIGNED), visit.words.tell(it.assigned))]))
     with ui.element("div").classes("grid"):
-        with ui.element("section").classes("card"):
+        with ui.element("section").classes("card deal"):
             show(h.h2[say(_MORE)], _price(visit, found), told.locked(visit, entered.active, locks, COMMERCE))
             if COMMERCE not in locks:
                 _buy(visit, entered, found)
-        with ui.element("section").classes("card"):
+        with ui.element("section").classes("card deal"):
             show(h.h2[say(_TAKE)], h.p[say(_WHO)], told.locked(visit, entered.active, locks, LICENCE))
             show(picker(visit, "take", say(_HOLDERS), found.users))
             if LICENCE not in locks:

@@ -121,7 +121,7 @@ def _table(visit: Visit, tenant_id: str, options: Sequence[Options], chosen: Opt
         ]
         return h.tr(role="row", class_="chosen" if current else None)[
             (
-                h.td(role="cell", data_label=name, class_="number" if n in {1, 2} else None)[cell]
+                h.td(role="cell", data_label=name, class_="number" if n in {1, 2} else None)[h.div[cell]]
                 for n, (name, cell) in enumerate(zip(names, cells, strict=True))
             )
         ]
@@ -163,7 +163,7 @@ def _selected(visit: Visit, seen: _Seen, one: Options) -> None:
     say, held, tenant_id = visit.say, one.subscription, seen.entered.tenant.id
     monthly = one.source.monthly_cents * held.seats if one.source else None
     paid = f"{say(told.PAYMENT[held.payment_method])}, {say(told.FREQUENCY[held.billing_frequency]).lower()}"
-    with ui.element("section").classes("card").props('aria-labelledby="selected"'):
+    with ui.element("section").classes("card deal").props('aria-labelledby="selected"'):
         show(
             h.h2("#selected")[told.plan_name(visit, held)],
             facts(
