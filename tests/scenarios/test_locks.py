@@ -374,7 +374,11 @@ def test_what_an_admin_does_after_the_end_is_no_breach(make_office: MakeOffice) 
         (lambda it: it.portal.buy("acme", "e9", WHY, seats=1), NotFound, "No plan is called 'e9'"),
         (lambda it: it.portal.buy("acme", "k1", WHY, seats=0), BadInput, "at least one seat, not 0"),
         (lambda it: it.portal.buy("acme", "small-business", WHY, seats=9999), Refused, "at most"),
-        (lambda it: it.portal.add_seats("acme", "acme-e1", WHY, seats=0), BadInput, "At least one seat is added, not 0"),
+        (
+            lambda it: it.portal.add_seats("acme", "acme-e1", WHY, seats=0),
+            BadInput,
+            "At least one seat is added, not 0",
+        ),
         (lambda it: it.portal.add_seats("acme", "nope", WHY, seats=1), NotFound, "no subscription 'nope'"),
         (lambda it: it.portal.people("nobody"), NotFound, "There is no tenant 'nobody'"),
         (lambda it: it.portal.open("acme", "stranger@acme.example"), Refused, "is no admin of tenant acme"),

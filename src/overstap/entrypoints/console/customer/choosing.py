@@ -128,10 +128,16 @@ def _card(visit: Visit, one: Options, plan: Plan, offer: Quote, *, chosen: bool)
     final = offer.kind is ChangeKind.OTHER_FAMILY
     return h.label(".pick")[
         h.input(
-            type="radio", name="target", value=plan.id, required=True, checked=chosen, aria_describedby=described
+            type="radio",
+            name="target",
+            value=plan.id,
+            required=True,
+            checked=chosen,
+            aria_labelledby=f"name-{plan.id}",
+            aria_describedby=described,
         ),
         h.span(".body")[
-            h.span(".strong")[told.named(visit, plan.id)],
+            h.span(".strong", id=f"name-{plan.id}")[told.named(visit, plan.id)],
             h.span(".about", id=described)[
                 h.span(".faint")[told.family(visit, plan.id)],
                 h.span[say(_PER_SEAT, price=told.money(visit, plan.monthly_cents))],
