@@ -133,6 +133,10 @@ class Service:
         self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
+    def ordered(self, key: str) -> StoredRun | None:
+        """The run that was ordered under an idempotency key, None while there is none."""
+        return self._runs.by_key(key)
+
     def signal(
         self,
         run_id: str,
