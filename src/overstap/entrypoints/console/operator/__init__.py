@@ -1,6 +1,6 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import catalog, overview, rules, tenant, tenants
+from overstap.entrypoints.console.operator import audit, catalog, overview, rules, tenant, tenants
 
-PAGES = (catalog, overview, rules, tenant, tenants)
+PAGES = (audit, catalog, overview, rules, tenant, tenants)
 """The modules that have pages; importing one registers them."""

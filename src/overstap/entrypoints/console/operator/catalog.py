@@ -145,7 +145,7 @@ def _matrix(words: Language, sold: Catalog) -> h.Node:
             h.caption(".unseen")[caption],
             h.thead[
                 h.tr[
-                    h.th(".corner", scope="col")[words.say(lazy_gettext("from ↓ to →"))],
+                    h.th(".corner", scope="col")[words.say(lazy_gettext("from ↓ · to →"))],
                     (h.th(scope="col")[h.span(".upright")[_name(words, one)]] for one in targets),
                 ]
             ],
