@@ -1,6 +1,16 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import audit, catalog, overview, rules, tenant, tenants
+from overstap.entrypoints.console.operator import (
+    audit,
+    catalog,
+    overview,
+    rules,
+    tenant,
+    tenants,
+    tokens,
+    webhook,
+    webhooks,
+)
 
-PAGES = (audit, catalog, overview, rules, tenant, tenants)
+PAGES = (audit, catalog, overview, rules, tenant, tenants, tokens, webhook, webhooks)
 """The modules that have pages; importing one registers them."""

@@ -134,9 +134,10 @@ def _row(visit: Visit, one: Link) -> list[h.Node]:
 
 
 def _subject(record: Mapping[str, Any]) -> h.Node:
+    subject = str(record["subject"])
     if str(record["kind"]).startswith("replay_"):
-        return h.a(href=f"/console/replays/{record['subject']}")[h.code[record["subject"]]]
-    return record["subject"]
+        return h.a(href=f"/console/replays/{subject}")[h.code[subject]]
+    return subject
 
 
 def _more(visit: Visit, data: object) -> h.Node:

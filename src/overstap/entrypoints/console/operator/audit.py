@@ -17,6 +17,7 @@ from overstap.entrypoints.console.acting import Act
 from overstap.entrypoints.console.frame import frame
 from overstap.entrypoints.console.live import Live, spot
 from overstap.entrypoints.console.operator.acts_log import acts_log, asked_acts
+from overstap.entrypoints.console.operator.fields import put
 from overstap.entrypoints.console.operator.reports import CHAINS, TRUTHS, outcome
 from overstap.entrypoints.console.pages import page
 from overstap.entrypoints.console.parts import address, note, show
@@ -71,7 +72,7 @@ def _truths(visit: Visit) -> None:
             h.h2[say(lazy_gettext("What must always hold"))],
             h.p(".hint")[say(lazy_gettext("Over the whole database: billing, licences, locks, journals, counters."))],
         )
-        _put(
+        put(
             Act(
                 visit=visit,
                 command="verify_truths",
@@ -103,7 +104,7 @@ def _chains(visit: Visit) -> None:
             h.h2[say(lazy_gettext("Whether the record was changed"))],
             h.p(".hint")[say(lazy_gettext("The hash chains of all runs, of the acts and of the checkpoints."))],
         )
-        _put(
+        put(
             Act(
                 visit=visit,
                 command="verify_audit",
@@ -119,11 +120,6 @@ def _chains(visit: Visit) -> None:
 
 
 _HEAD = lazy_gettext("A head that was kept elsewhere")
-
-
-def _put(act: Act) -> None:
-    with ui.element("div").classes("buttons"):
-        act.put()
 
 
 def _preview(visit: Visit) -> h.Node:
@@ -146,7 +142,7 @@ def _checkpoint(visit: Visit) -> None:
         def shown(head: Head) -> None:
             place.set_content(str(_head(visit, head)))
 
-        _put(
+        put(
             Act(
                 visit=visit,
                 command="make_checkpoint",

@@ -159,8 +159,8 @@ def _fact(words: Language, asked: Asked, name: str, catalog: Catalog) -> h.Eleme
     options = _choices(words, name, catalog)
     if real not in dict(options):
         options = [(real, asked.held.sku_part_number if name == "plan" else real), *options]
-    control = h.select(name=name)[_options(options, shown)]
-    return _field(words.say(_LABELS[name]), control, _really(words, shown != real, dict(options)[real]))
+    chooser = h.select(name=name)[_options(options, shown)]
+    return _field(words.say(_LABELS[name]), chooser, _really(words, shown != real, dict(options)[real]))
 
 
 def _service(words: Language, asked: Asked, service: str) -> h.Element:
@@ -209,7 +209,7 @@ def _really(words: Language, differs: bool, value: str) -> str | None:
     return words.say(_REALLY, value=value) if differs else None
 
 
-def _field(label: str, control: h.Element, really: str | None = None) -> h.Element:
+def _field(label: str, control: h.Node, really: str | None = None) -> h.Element:
     return h.label(".field.supposed" if really else ".field")[
         h.span[label], control, h.span(".really")[really] if really else None
     ]
