@@ -19,7 +19,7 @@ NOTHING = "none"
 """In place of a state: no run is under way; in place of a role: the one who orders has none."""
 _HEALTHY = "serviceoperational"
 _DOMAIN = Domain("domain.example", custom=True, default=False)
-_RUN = "(supposed)"
+_RUN = "—"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def locks(words: Language, held: frozenset[str]) -> h.Node:
     """What is locked."""
     if not held:
         return h.span(".faint")[words.say(NOTHING)]
-    return h.span(".chips")[(chip(words.say(LOCKS[one]) if one in LOCKS else one, "warn") for one in sorted(held))]
+    return h.span(".chips")[[chip(words.say(LOCKS[one]) if one in LOCKS else one, "warn") for one in sorted(held)]]
 
 
 def conflict(words: Language, held: Subscription) -> h.Node:
