@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from overstap.bootstrap import App, open_app
 from overstap.domain.change import PlanChange
+from overstap.domain.locks import COMMERCE, LICENCE, PORTAL
 from overstap.domain.supposing import Supposed
 from overstap.providers.graph_export import read_export
 from overstap.settings import Settings, data_path
@@ -36,8 +38,11 @@ def test_what_is_under_way_and_locked_is_told_of_several_tenants_at_once(app: Ap
     bakery, barber, _ = app.service.tenants()
     change = PlanChange(bakery.id, bakery.subscriptions[0].id, "e3", acknowledged=True)
     run = app.service.submit(change)[0].run
+    with app.database.write() as connection:
+        connection.execute(text("UPDATE run SET state = 'migrating'"))
 
     locked = app.portal.locked([bakery.id, barber.id])
+    assert {COMMERCE, PORTAL, LICENCE} == locked[bakery.id][1]
     assert {bakery.id: app.portal.locks(bakery.id)} == locked
     assert run.id == locked[bakery.id][0].run_id
     assert {} == app.portal.locked([])
