@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -107,6 +107,10 @@ class Portal:
         """The run that closes a page to a tenant's admins now (rules.md R15); None while it is open."""
         active = self._runs.active_run(tenant_id)
         return active if self._guard.closes(active, page) else None
+
+    def locked(self, tenant_ids: Collection[str]) -> dict[str, tuple[ActiveRun, frozenset[str]]]:
+        """The same of several tenants, by tenant; who has no run under way is left out."""
+        return {one: (run, self._guard.locks(run)) for one, run in self._runs.active_runs(tenant_ids).items()}
 
     def assign(self, tenant_id: str, subscription_id: str, users: Sequence[str], by: By) -> Mapping[str, Any]:
         """Give users a licence: all of them or none; who has one already keeps it (R17).

@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from overstap.app.auditing import Auditing
+from overstap.app.auditing import Auditing, Progress
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
 from overstap.app.credit_decisions import CreditDecisions
@@ -274,10 +274,10 @@ class App:
         """How long a worker may be silent before it is late: three heartbeats, in clock time."""
         return self.clock.stretch(3 * self.settings.worker.heartbeat)
 
-    def verify(self) -> VerifyReport:
-        """Check every truth of rules.md §J over the whole database."""
-        audit, books = Audit(self.database), BooksAudit(self.database)
-        return Verifier(audit, books, self.library, lambda: self.pauses.may_park() or self.lines.anyone()).verify()
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Check every truth of rules.md §J over the whole database; see `Verifier.verify`."""
+        paused, books = lambda: self.pauses.may_park() or self.lines.anyone(), BooksAudit(self.database)
+        return Verifier(Audit(self.database), books, self.library, paused).verify(progress)
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

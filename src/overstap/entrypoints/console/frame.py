@@ -41,6 +41,8 @@ OPERATORS: Sequence[Way] = (
     Way("/console/rules", lazy_gettext("Rules"), "count_runs"),
     Way("/console/catalog", lazy_gettext("Catalog"), "count_runs"),
     Way("/console/audit", lazy_gettext("Audit"), "count_runs"),
+    Way("/console/tokens", lazy_gettext("Tokens"), "list_tokens"),
+    Way("/console/webhooks", lazy_gettext("Webhooks"), "list_webhooks"),
 )
 """The pages of the staff."""
 

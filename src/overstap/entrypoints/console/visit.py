@@ -10,6 +10,7 @@ import anyio.to_thread
 import nicegui
 from fastapi import Request
 
+from overstap.app.checking import Checking
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
 from overstap.bootstrap import App
 from overstap.entrypoints.api.access import ACCESS, Access
@@ -32,12 +33,14 @@ class Desk:
 
     Attributes:
         looks: what several pages show alike.
+        checking: the checks of the whole database that pages have begun.
     """
 
     app: App
     gate: Gatekeeper
     sign_in: SignIn
     looks: Looks
+    checking: Checking
 
 
 def desk() -> Desk:

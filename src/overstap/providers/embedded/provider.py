@@ -166,9 +166,11 @@ class Embedded:
             known = books.operation(key)
         return known.response if known is not None else None
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         with self._books.reading() as books:
-            accounts = sorted(books.accounts(), key=lambda one: (one.name, one.id))
+            accounts = sorted(books.accounts(text), key=lambda one: (one.name, one.id))
             first = bisect(accounts, after, key=lambda one: (one.name, one.id))
             page = accounts[first : None if limit is None else first + limit]
             return [tenant_facts(books, self._catalog, account.id) for account in page]

@@ -1,16 +1,32 @@
 """The pages of the operators' console."""
 
 from overstap.entrypoints.console.operator import (
+    audit,
+    catalog,
     overview,
+    rules,
     run,
     runs,
     tasks,
+    tenant,
+    tenants,
+    tokens,
+    webhook,
+    webhooks,
 )
 
 PAGES = (
+    audit,
+    catalog,
     overview,
+    rules,
     run,
     runs,
     tasks,
+    tenant,
+    tenants,
+    tokens,
+    webhook,
+    webhooks,
 )
 """The modules that have pages; importing one registers them."""
