@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -16,6 +16,7 @@ from overstap.entrypoints.api.access import ACCESS, Access
 from overstap.entrypoints.api.call import Call
 from overstap.entrypoints.api.door import Gatekeeper
 from overstap.entrypoints.api.sign_in import SignIn
+from overstap.entrypoints.console.jobs import Jobs
 from overstap.entrypoints.console.looks import Looks
 from overstap.language import LOCALES, Language, Message, language
 
@@ -32,12 +33,14 @@ class Desk:
 
     Attributes:
         looks: what several pages show alike.
+        jobs: long work that pages have begun.
     """
 
     app: App
     gate: Gatekeeper
     sign_in: SignIn
     looks: Looks
+    jobs: Jobs = field(default_factory=Jobs)
 
 
 def desk() -> Desk:

@@ -1,6 +1,6 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview
+from overstap.entrypoints.console.operator import overview, replay_new, replay_plan, replays
 
-PAGES = (overview,)
+PAGES = (overview, replays, replay_new, replay_plan)
 """The modules that have pages; importing one registers them."""

@@ -173,4 +173,4 @@ def _tell(visit: Visit, name: str, value: Any) -> h.Node:
     if name == "tenant":
         with suppress(NotFound):
             value = visit.app.service.tenant(value).name
-    return visit.say(_SAID[name], value=value)
+    return visit.say(_SAID[name], **({} if name in FLAGS else {"value": value}))
