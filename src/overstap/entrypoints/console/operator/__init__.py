@@ -1,6 +1,6 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview, replay_new, replay_plan, replays
+from overstap.entrypoints.console.operator import overview, replay_new, replay_plan, replays, runs
 
-PAGES = (overview, replays, replay_new, replay_plan)
+PAGES = (overview, runs, replays, replay_new, replay_plan)
 """The modules that have pages; importing one registers them."""

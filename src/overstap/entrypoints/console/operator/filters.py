@@ -13,7 +13,7 @@ import htpy as h
 from overstap.clock import TooLong, parse_duration
 from overstap.domain.run_filter import RunFilter
 from overstap.entrypoints.api.routes.runs import chosen
-from overstap.entrypoints.console.parts import time
+from overstap.entrypoints.console.parts import time, with_node
 from overstap.entrypoints.console.visit import Visit
 from overstap.errors import BadInput, NotFound
 from overstap.language import Language, Message, lazy_gettext
@@ -53,7 +53,7 @@ def wanted(visit: Visit) -> RunFilter:
 
 def filter_of(visit: Visit, query: Mapping[str, str | list[str]]) -> RunFilter:
     """The filter that a query asks for; see `wanted`."""
-    given: dict[str, Any] = {name: _READ.get(name, _text)(name, text) for name, text in query.items()}
+    given: dict[str, Any] = {name: _READ[name](name, text) for name, text in query.items()}
     given["name"] = given.pop("filter", None)
     if "tenant" in given:
         given["tenant"] = _tenant(visit, given["tenant"])
@@ -117,6 +117,7 @@ def _moment(name: str, text: Any) -> datetime:
 
 
 _READ: Mapping[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(NAMES, _text),
     **dict.fromkeys(SEVERAL, _texts),
     **dict.fromkeys(FLAGS, _flag),
     "version": _number,
@@ -140,10 +141,9 @@ def _tenant(visit: Visit, text: str) -> str:
 
 _ALL = lazy_gettext("all runs")
 _MOMENTS: Mapping[str, Message] = {
-    "since": lazy_gettext("created at {moment} or later"),
-    "until": lazy_gettext("created before {moment}"),
+    "since": lazy_gettext("created at {node} or later"),
+    "until": lazy_gettext("created before {node}"),
 }
-_PLACE = "\0"
 _SAID: Mapping[str, Message] = {
     "state": lazy_gettext("in the state {value}"),
     "status": lazy_gettext("with the status {value}"),
@@ -166,8 +166,7 @@ _ONE_OF: Mapping[str, Message] = {
 
 def _tell(visit: Visit, name: str, value: Any) -> h.Node:
     if name in _MOMENTS:
-        before, after = visit.say(_MOMENTS[name], moment=_PLACE).split(_PLACE)
-        return [before, time(value), after]
+        return with_node(visit.words, _MOMENTS[name], time(value))
     if name in SEVERAL:
         return visit.say(_SAID[name] if len(value) == 1 else _ONE_OF[name], value=", ".join(value))
     if name == "tenant":
