@@ -67,7 +67,7 @@ def put_acts(visit: Visit, view: PlanView, totals: PlanTotals) -> Acts:
     waits = show(note(visit.say(_OWN if own else _OTHERS), "warn"))
     shows_why = own or not visit.may("approve_replay")
     acts.add(waits, lambda now: shows_why and now.state is PlanState.NEEDS_APPROVAL)
-    with ui.element("div").classes("buttons"):
+    with ui.element("div").classes("buttons acts-part"):
         if not own:
             acts.add(_approve(visit, plan.id).put(), lambda now: now.state is PlanState.NEEDS_APPROVAL)
         acts.add(_run(visit, plan.id, totals).put(), lambda now: runs and now.state in _RUNNABLE)

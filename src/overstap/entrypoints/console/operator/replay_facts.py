@@ -13,6 +13,7 @@ from overstap.language import Money, lazy_gettext, lazy_ngettext
 from overstap.store.replays import ReplayPlan
 
 _CURRENCY = "EUR"
+_PLAN = lazy_gettext("Plan")
 _MADE = lazy_gettext("Made")
 _VALID = lazy_gettext("Can be run until")
 _ASKED = lazy_gettext("Asked for")
@@ -59,6 +60,7 @@ def facts_of(visit: Visit, view: PlanView, totals: PlanTotals, which: h.Node) ->
     return h.div(".card")[
         facts(
             [
+                (say(_PLAN), h.span(".mono")[plan.id]),
                 (say(_MADE), [time(plan.at), h.div(".hint")[say(_BY, actor=plan.actor)]]),
                 (say(_VALID), [time(plan.valid_until), h.div(".hint")[_left(view)]]),
                 (say(_ASKED), which),

@@ -42,7 +42,7 @@ _DEADLINES = {
     "reset": lazy_gettext("begin anew from the replay on"),
     "extend": lazy_gettext("are extended by …"),
 }
-_LONGER = lazy_gettext("… so much, where they are extended")
+_LONGER = lazy_gettext("Extended by")
 _RESOLVE = lazy_gettext("Look unknown effects up at the provider")
 _RESOLVE_HINT = lazy_gettext(
     "Without that, runs with effects of which nobody knows whether they were done are skipped."
@@ -142,7 +142,7 @@ def _wish(visit: Visit) -> h.Node:
     if chosen is not None and chosen not in steps:
         steps.append(chosen)
     return [
-        h.div(".filters")[
+        h.div(".filters.wide")[
             h.label(".field")[
                 h.span[say(_FROM)],
                 h.select(name="from")[

@@ -79,16 +79,18 @@ async def plan_of_replay(visit: Visit) -> None:
     with frame(visit, visit.say(_TITLE), lead=spot("state", plan_chip(visit, now.view.state))):
         if visit.query("again") is not None and now.view.plan.executed_at is not None:
             show(h.div(role="status")[note(visit.say(_AGAIN))])
-        show(h.div(role="status")[spot("told", told(visit, now.view))], spot("stops", _stops(visit, now)))
-        acts = put_acts(visit, now.view, totals)
         show(
-            facts_of(visit, now.view, totals, which),
-            figures(visit, now.view, totals),
-            spot("rehearsal", rehearsal(visit, plan_id), h.section),
-            choices(visit, now.view, shown),
-            planned(visit, now.view, shown, now.lines),
-            h.div(".buttons")[h.button(".button", type="button", data_act="print")[visit.say(_PRINT)]],
+            h.div(role="status")[spot("told", told(visit, now.view))],
+            spot("stops", _stops(visit, now)),
+            classes="notes-part",
         )
+        acts = put_acts(visit, now.view, totals)
+        show(facts_of(visit, now.view, totals, which))
+        show(figures(visit, now.view, totals))
+        show(spot("rehearsal", rehearsal(visit, plan_id), h.section))
+        show(choices(visit, now.view, shown))
+        show(planned(visit, now.view, shown, now.lines))
+        show(h.div(".buttons")[h.button(".button", type="button", data_act="print")[visit.say(_PRINT)]])
     live = Live(visit, look, spots, then=lambda now: acts.follow(now.view))
     live.knows(spots(now))
 

@@ -14,7 +14,7 @@ from overstap.app.replay_receipt import Line
 from overstap.app.replay_views import PlanView, Verdict
 from overstap.entrypoints.console.live import spot
 from overstap.entrypoints.console.operator.replay_words import FATES, VERDICTS, became, moment
-from overstap.entrypoints.console.parts import NOTHING, address, empty, link_button, state, table, time
+from overstap.entrypoints.console.parts import NOTHING, address, empty, link_button, state, table, time, with_node
 from overstap.entrypoints.console.visit import Visit
 from overstap.errors import BadInput
 from overstap.language import lazy_gettext
@@ -26,10 +26,8 @@ _COLUMNS = (
     lazy_gettext("Verdict"),
     lazy_gettext("State now"),
     lazy_gettext("Goes on at"),
-    lazy_gettext("Deadline it gets"),
     lazy_gettext("Effects not repeated"),
     lazy_gettext("Effects repeated"),
-    lazy_gettext("Users"),
 )
 _ALL = lazy_gettext("all")
 _SHOWN = lazy_gettext("{first} to {last} of {total}")
@@ -38,6 +36,10 @@ _AFTER = lazy_gettext("Next page")
 _NONE = lazy_gettext("No run of the plan is like that")
 _NONE_HINT = lazy_gettext("Choose another verdict above.")
 _STUCK_AT = lazy_gettext("sticks at {step}")
+_UNTIL = lazy_gettext("deadline: {moment}")
+_USERS = lazy_gettext("{number} users")
+_BY_VERDICT = lazy_gettext("Runs by verdict")
+_PAGES = lazy_gettext("Pages of the plan's runs")
 _WAS = lazy_gettext("was {state}")
 _EFFECT = lazy_gettext("{number} {fate}")
 _NO_EFFECT = lazy_gettext("none")
@@ -101,7 +103,7 @@ def choices(visit: Visit, view: PlanView, shown: Shown) -> h.Node:
     links = [(None, visit.say(_ALL))] + [(one, visit.say(VERDICTS[one][0])) for one in offered]
     return [
         h.h2(id="runs")[visit.say(_CAPTION)],
-        h.nav(".choices", aria_label=visit.say(_CAPTION))[
+        h.nav(".choices", aria_label=visit.say(_BY_VERDICT))[
             (
                 h.a(href=address(path, verdict=one) + "#runs", aria_current="true" if one is shown.verdict else None)[
                     name, h.b[spot(f"count-{one or 'all'}", numbers[f"count-{one or 'all'}"])]
@@ -124,7 +126,7 @@ def planned(visit: Visit, view: PlanView, shown: Shown, lines: Sequence[Line]) -
         return empty(visit.say(_NONE), visit.say(_NONE_HINT))
     changing = live_runs(visit, view, lines)
     rows = [_row(visit, line, changing) for line in lines]
-    made = table(visit.say(_CAPTION), [visit.say(name) for name in _COLUMNS], rows, [len(_COLUMNS) - 1])
+    made = table(visit.say(_CAPTION), [visit.say(name) for name in _COLUMNS], rows)
     return [h.div(".planned")[made], _pager(visit, view, shown)]
 
 
@@ -132,16 +134,14 @@ def _row(visit: Visit, line: Line, changing: Mapping[str, h.Node]) -> list[h.Nod
     item, detail = line.item, line.item.detail
     run_id = item.run_id
     name = detail["tenant_name"] or detail["tenant_id"]
-    users = visit.words.tell(detail["touched"]["users"])
+    users = visit.say(_USERS, number=detail["touched"]["users"])
     return [
-        [h.a(href=f"/console/runs/{run_id}")[name], h.div(".mono.hint")[run_id]],
+        [h.a(href=f"/console/runs/{run_id}")[name], h.div(".mono.hint")[run_id], h.div(".hint")[users]],
         spot(f"verdict-{run_id}", changing[f"verdict-{run_id}"], h.div),
         spot(f"now-{run_id}", changing[f"now-{run_id}"], h.div),
         _place(visit, detail),
-        time(moment(detail["deadline_at"]), "left") if detail.get("deadline_at") else visit.say(NOTHING),
         _effects(visit, detail, repeated=False),
         _effects(visit, detail, repeated=True),
-        users,
     ]
 
 
@@ -162,7 +162,9 @@ def _place(visit: Visit, detail: Mapping[str, Any]) -> h.Node:
         return visit.say(NOTHING)
     step, sticks = detail["step"], detail["sticks_at"]
     other = h.div(".hint")[visit.say(_STUCK_AT, step=sticks)] if sticks != step else None
-    return [h.span(".mono")[f"{detail['place']['state']}/{step}"], other]
+    deadline = moment(detail["deadline_at"])
+    until = None if deadline is None else h.div(".hint")[with_node(visit.words, _UNTIL, time(deadline, "left"))]
+    return [h.span(".mono")[f"{detail['place']['state']}/{step}"], other, until]
 
 
 def _effects(visit: Visit, detail: Mapping[str, Any], *, repeated: bool) -> h.Node:
@@ -183,7 +185,7 @@ def _pager(visit: Visit, view: PlanView, shown: Shown) -> h.Node:
     last = first + len(shown.run_ids) - 1
     before = link_button(visit.say(_BEFORE), here(view, shown, page=shown.number - 1) + "#runs")
     after = link_button(visit.say(_AFTER), here(view, shown, page=shown.number + 1) + "#runs")
-    return h.nav(".buttons.pager", aria_label=visit.say(_CAPTION))[
+    return h.nav(".buttons.pager", aria_label=visit.say(_PAGES))[
         h.span(".hint")[visit.say(_SHOWN, first=first, last=last, total=shown.total)],
         h.span(".buttons")[before if shown.number > 1 else None, after if last < shown.total else None],
     ]

@@ -36,7 +36,6 @@ VERDICTS: Mapping[Verdict, tuple[Message, Tone]] = {
     Verdict.NOT_PASSED: (lazy_gettext("not passed"), "bad"),
 }
 RESULTS: Mapping[Result, Message] = {
-    Result.PASSED: lazy_gettext("It got beyond the step that it stuck on."),
     Result.SAME_ERROR: lazy_gettext("It is stuck again, with the same error: {why}"),
     Result.NEW_ERROR: lazy_gettext("It is stuck again, with another error: {why}"),
     Result.LEFT: lazy_gettext("Something else took it away from that step: {why}"),
@@ -62,6 +61,10 @@ _FROM = lazy_gettext("Runs go back to the step {step}.")
 _HERE = lazy_gettext("Runs go on at the step that they stick on.")
 _RESOLVE = lazy_gettext("Unknown effects are looked up at the provider.")
 _DONT_RESOLVE = lazy_gettext("Unknown effects are not looked up; runs that have any are skipped.")
+_UNKNOWN = lazy_ngettext(
+    "Of {count} effect nobody knows whether it was done. A plan that has unknown effects looked up can run it.",
+    "Of {count} effects nobody knows whether they were done. A plan that has unknown effects looked up can run it.",
+)
 _SELECTED = lazy_ngettext("{count} run, chosen by name", "{count} runs, chosen by name")
 _TALLY_RUN = lazy_ngettext("{count} run will run", "{count} runs will run")
 _TALLY_SKIPPED = lazy_ngettext("{count} is skipped", "{count} are skipped")
@@ -127,11 +130,20 @@ def selected(visit: Visit, plan: ReplayPlan) -> h.Node:
 
 def became(visit: Visit, line: Line, verdict: Verdict) -> h.Node:
     """What is known of a run, and why."""
+    if line.outcome is not None and line.outcome.result is Result.PASSED:
+        return verdict_chip(visit, verdict)
     if line.outcome is not None:
         why: h.Node = visit.say(RESULTS[line.outcome.result], why=line.outcome.why or "")
     else:
-        why = h.span(lang="en")[line.skipped] if line.skipped else None
+        unknown = sum(effect["fate"] == "unknown" for effect in line.item.detail["effects"])
+        why = _skipped(visit, line, unknown)
     return [verdict_chip(visit, verdict), None if why is None else h.div(".hint")[why]]
+
+
+def _skipped(visit: Visit, line: Line, unknown: int) -> h.Node:
+    if line.item.why is not None and unknown:
+        return visit.say(_UNKNOWN, count=unknown)
+    return h.span(lang="en")[line.skipped] if line.skipped else None
 
 
 def moment(text: str | None) -> datetime | None:
