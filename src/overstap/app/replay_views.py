@@ -211,7 +211,7 @@ class ReplayViews:
                 sums.update(runs=1, repeated=repeated, not_repeated=len(item.detail["effects"]) - repeated)
                 workflows.add(item.detail["workflow"])
         names = ("runs", "users", "seats", "monthly_cents", "repeated", "not_repeated")
-        return PlanTotals(*(sums[name] for name in names), frozenset(workflows))
+        return PlanTotals(**{name: sums[name] for name in names}, workflows=frozenset(workflows))
 
     def _of(self, plan_id: str) -> _Known:
         if plan_id not in self._known and len(self._known) >= _REMEMBERED:

@@ -19,7 +19,8 @@ from overstap.testing import Driver
 FAULT = {"operation": "move_users", "kind": "fails", "lasting": "40m"}
 _TRIES = 9
 """So many failed tries in a row are five minutes, less a fifth, from the next one."""
-TARGETS = {"harbour-logistics": "e4", "lakeside-clinic": "e4", "northwind-dental": "e3"}
+TARGETS = {"harbour-logistics": "e4", "lakeside-clinic": "e4", "northwind-dental": "e3",
+           "bakkerij-de-vries": "small-business-premium"}  # fmt: skip
 
 
 def stuck_database(folder: Path, targets: Mapping[str, str] = TARGETS) -> tuple[str, dict[str, str]]:
@@ -30,7 +31,7 @@ def stuck_database(folder: Path, targets: Mapping[str, str] = TARGETS) -> tuple[
     """
     url = f"sqlite:///{folder / 'stuck.db'}"
     now = datetime.now(UTC)
-    clock = VirtualClock(now - timedelta(minutes=10))
+    clock = VirtualClock(now - timedelta(minutes=9, seconds=30))
     values: dict[str, Any] = {"embedded": {"faults": [FAULT]}}
     database = Database(url)
     upgrade_schema(database)

@@ -19,6 +19,7 @@ from overstap.entrypoints.console import customer, home, operator
 from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
 from overstap.entrypoints.console.looks import Looks
+from overstap.entrypoints.console.sockets import take_from_own_sockets_only
 from overstap.entrypoints.console.visit import Desk
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ def add_console(api: FastAPI, app: App) -> None:
         binding_refresh_interval=None,
         storage_secret=None,
     )
+    take_from_own_sockets_only()
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)

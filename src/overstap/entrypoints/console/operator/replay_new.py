@@ -17,7 +17,18 @@ from overstap.entrypoints.console.operator.filters import filter_of, in_one, in_
 from overstap.entrypoints.console.operator.replay_form import form
 from overstap.entrypoints.console.operator.replay_words import wish as wish_in_words
 from overstap.entrypoints.console.pages import page
-from overstap.entrypoints.console.parts import address, empty, link_button, note, problem, show, state, table, time
+from overstap.entrypoints.console.parts import (
+    address,
+    empty,
+    link_button,
+    note,
+    problem,
+    show,
+    state,
+    table,
+    time,
+    with_node,
+)
 from overstap.entrypoints.console.visit import Visit
 from overstap.errors import BadInput, NotFound
 from overstap.language import lazy_gettext, lazy_ngettext
@@ -45,7 +56,7 @@ _COLUMNS = (
 _SAY_DEADLINE = lazy_gettext("Say what becomes of their deadlines; then the plan can be made.")
 _MAKE = lazy_gettext("Make the plan")
 _PROMISE = lazy_gettext("The plan is written down, and nothing else happens. It can be run within {valid_for}.")
-_ABOUT = lazy_ngettext("It is about {count} run: {which}.", "It is about {count} runs: {which}.")
+_ABOUT = lazy_ngettext("It is about {count} run: {node}.", "It is about {count} runs: {node}.")
 _CHOSEN = lazy_gettext("chosen by name")
 _CHANGED = lazy_gettext("You have changed something above. Show what matches now; then the plan can be made.")
 _SEE_STUCK = lazy_gettext("The stuck runs")
@@ -148,7 +159,7 @@ def _matches(visit: Visit, asked: _Asked) -> h.Node:
     told = visit.say(_MATCH, count=asked.count)
     more = visit.say(_FIRST, shown=len(asked.first)) if asked.count > len(asked.first) else visit.say(_ALL)
     return [
-        h.h2(role="status")[told],
+        h.div(role="status")[h.h2[told]],
         h.p(".hint")[more],
         table(told, [visit.say(name) for name in _COLUMNS], rows),
     ]
@@ -158,7 +169,6 @@ def _put_act(visit: Visit, asked: _Asked, runs: Sequence[str] | RunFilter, wish:
     def make(_reason: str) -> str:
         return visit.app.replays.plan(runs, wish, actor=visit.call.actor)[0].id
 
-    about = visit.say(_ABOUT, count=asked.count, which="\0").split("\0")
     sentences = wish_in_words(visit, wish.deadline, wish.step, resolve=wish.resolve)
     promise = visit.say(_PROMISE, valid_for=visit.app.settings.replay.valid_for)
     with ui.element("div").classes("buttons"):
@@ -168,7 +178,7 @@ def _put_act(visit: Visit, asked: _Asked, runs: Sequence[str] | RunFilter, wish:
             label=_MAKE,
             perform=make,
             preview=[
-                h.p[about[0], asked.which, about[1]],
+                h.p[with_node(visit.words, _ABOUT, asked.which, count=asked.count)],
                 h.ul[(h.li[one] for one in sentences)],
                 h.p(".hint")[promise],
             ],

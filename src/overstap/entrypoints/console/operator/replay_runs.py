@@ -36,7 +36,7 @@ _AFTER = lazy_gettext("Next page")
 _NONE = lazy_gettext("No run of the plan is like that")
 _NONE_HINT = lazy_gettext("Choose another verdict above.")
 _STUCK_AT = lazy_gettext("sticks at {step}")
-_UNTIL = lazy_gettext("deadline: {moment}")
+_UNTIL = lazy_gettext("deadline: {node}")
 _USERS = lazy_gettext("{number} users")
 _BY_VERDICT = lazy_gettext("Runs by verdict")
 _PAGES = lazy_gettext("Pages of the plan's runs")
@@ -117,7 +117,8 @@ def choices(visit: Visit, view: PlanView, shown: Shown) -> h.Node:
 def counted(visit: Visit, view: PlanView) -> dict[str, h.Node]:
     """How many runs have each verdict."""
     tell = visit.words.tell
-    return {"count-all": tell(len(view.verdicts))} | {f"count-{one}": tell(view.counts.get(one, 0)) for one in Verdict}
+    found: dict[str, h.Node] = {f"count-{one}": tell(view.counts.get(one, 0)) for one in Verdict}
+    return found | {"count-all": tell(len(view.verdicts))}
 
 
 def planned(visit: Visit, view: PlanView, shown: Shown, lines: Sequence[Line]) -> h.Node:

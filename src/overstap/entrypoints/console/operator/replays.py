@@ -71,7 +71,7 @@ def _listing(visit: Visit, found: Sequence[Listed], asked_for: Sequence[h.Node])
             return empty(visit.say(_NO_OLDER), visit.say(_NO_OLDER_HINT))
         more = [h.p[h.a(href=address("/console/runs", stuck="true"))[visit.say(lazy_gettext("See the stuck runs"))]]]
         return empty(visit.say(_NONE), visit.say(_HINT), *more)
-    rows = []
+    rows: list[list[h.Node]] = []
     for one, told in zip(found, asked_for, strict=True):
         cells = {name: spot(name, cell) for name, cell in _cells(visit, one).items()}
         state, runs, approved, run = cells.values()
