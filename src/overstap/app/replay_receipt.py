@@ -80,7 +80,9 @@ def read_lines(
             continue
         stored, journal = later[item.run_id]
         what = outcome_of(library, stored, journal)
-        lines.append(Line(item, what, None, parked=parked(stored, now), state=stored.run.state))
+        lines.append(
+            Line(item, what, None, parked=parked(stored.claimed_by, stored.due_at, now), state=stored.run.state)
+        )
     return lines
 
 
@@ -93,6 +95,6 @@ def outcome_of(library: Library, stored: StoredRun, journal: Sequence[JournalEnt
     return outcome(library.get(stored.run.workflow, stored.run.version), journal[0], journal[1:])
 
 
-def parked(stored: StoredRun, now: datetime) -> bool:
+def parked(claimed_by: str | None, due_at: datetime | None, now: datetime) -> bool:
     """Whether a run waits for something that may take long: a moment, a signal."""
-    return stored.claimed_by is None and (stored.due_at is None or stored.due_at > now)
+    return claimed_by is None and (due_at is None or due_at > now)

@@ -123,10 +123,12 @@ class _Known:
     Attributes:
         marks: of all its runs, as planned (False) and after everything was done (True).
         final: what came of runs.
+        seen: how far the journals were, by run, of which it was not known yet what came of them.
     """
 
     marks: dict[bool, Sequence[Mark]] = field(default_factory=dict)
     final: dict[str, Verdict] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
     totals: PlanTotals | None = None
 
 
@@ -168,23 +170,27 @@ class ReplayViews:
         verdicts = {one.run_id: Verdict.SKIPPED if one.skipped else waiting for one in marks}
         parked_runs = 0
         if executed:
-            replayed = [one.run_id for one in marks if one.replayed_seq is not None]
+            replayed = {one.run_id: one.replayed_seq for one in marks if one.replayed_seq is not None}
             verdicts |= dict.fromkeys(replayed, Verdict.UNDER_WAY) | known.final
-            parked_runs = self._settle(plan_id, [one for one in replayed if one not in known.final], verdicts)
+            known.seen = replayed | known.seen
+            if replayed.keys() - known.final.keys():
+                parked_runs = self._settle(plan_id, known, verdicts)
             known.final = {run_id: one for run_id, one in verdicts.items() if one in _FINAL}
         counts = Counter(verdicts.values())
         return PlanView(plan, state_of(plan, counts[Verdict.NOT_YET], now), verdicts, counts, parked_runs)
 
-    def _settle(self, plan_id: str, replayed: Sequence[str], verdicts: dict[str, Verdict]) -> int:
-        """Find out what came of runs; how many of them are parked."""
-        now, waiting = self._clock.now(), 0
-        for stored, journal in self._book.afterwards(plan_id, replayed):
+    def _settle(self, plan_id: str, known: _Known, verdicts: dict[str, Verdict]) -> int:
+        """Find out what came of the runs under way that got on since they were looked at; how many are parked."""
+        under_way = [one for one in self._pages.places(plan_id) if verdicts.get(one.run_id) is Verdict.UNDER_WAY]
+        moved = [one.run_id for one in under_way if one.seq != known.seen[one.run_id]]
+        for stored, journal in self._book.afterwards(plan_id, moved):
             result = outcome_of(self._library, stored, journal).result
             if result is Result.UNDER_WAY:
-                waiting += parked(stored, now)
+                known.seen[stored.run.id] = stored.run.seq
             else:
                 verdicts[stored.run.id] = Verdict.PASSED if result is Result.PASSED else Verdict.NOT_PASSED
-        return waiting
+        now, left = self._clock.now(), (one for one in under_way if verdicts[one.run_id] is Verdict.UNDER_WAY)
+        return sum(parked(one.claimed_by, one.due_at, now) for one in left)
 
     def lines(self, plan_id: str, run_ids: Sequence[str]) -> list[Line]:
         """What the plan says of some of its runs, and what came of them so far."""

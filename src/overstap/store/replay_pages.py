@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import case, func, select
 
 from overstap.store.database import Database
 from overstap.store.replays import ITEM, PLAN, ReplayItem, ReplayPlan, to_item, to_plan
+from overstap.store.rows import RUN
 
 _WILL_RUN = ITEM.c.why.is_(None)
 
@@ -47,6 +49,20 @@ class Mark:
     run_id: str
     skipped: bool
     replayed_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run is that a plan replayed.
+
+    Attributes:
+        seq: how far its journal is.
+    """
+
+    run_id: str
+    seq: int
+    claimed_by: str | None
+    due_at: datetime | None
 
 
 class PlanPages:
@@ -92,3 +108,11 @@ class PlanPages:
         query = select(ITEM).where(ITEM.c.plan_id == plan_id, ITEM.c.run_id.in_(run_ids)).order_by(ITEM.c.run_id)
         with self._database.read() as connection:
             return [to_item(row) for row in connection.execute(query)]
+
+    def places(self, plan_id: str) -> list[Place]:
+        """Where the runs are that a plan replayed."""
+        columns = (RUN.c.id, RUN.c.seq, RUN.c.claimed_by, RUN.c.due_at)
+        query = select(*columns).join(ITEM, ITEM.c.run_id == RUN.c.id)
+        mine = (ITEM.c.plan_id == plan_id) & ITEM.c.replayed_seq.is_not(None)
+        with self._database.read() as connection:
+            return [Place(*row) for row in connection.execute(query.where(mine))]
