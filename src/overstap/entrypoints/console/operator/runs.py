@@ -110,7 +110,7 @@ def _list(visit: Visit, view: View, found: _Found, total: int | None) -> None:
     def spots(now: _Now) -> dict[str, h.Node]:
         changed = [one for one in now.shown if before[one.run.id] != one]
         before.update((one.run.id, one) for one in changed)
-        new = _new(ids, now.fresh, full=len(ids) == view.limit)
+        new = newly(ids, now.fresh, full=len(ids) == view.limit)
         news = {"new": visit.say(_NEW, count=new) if new else ""}
         return news | {name: cell for one in changed for name, cell in _live_cells(visit, view, one).items()}
 
@@ -133,7 +133,7 @@ def _list(visit: Visit, view: View, found: _Found, total: int | None) -> None:
     counts.knows(_totals(visit, total))
 
 
-def _new(shown: Sequence[str], fresh: Sequence[str], *, full: bool) -> int:
+def newly(shown: Sequence[str], fresh: Sequence[str], *, full: bool) -> int:
     """How many runs came to be where the page is; those that only moved up from behind it are not new."""
     known = set(shown)
     last = max((place for place, one in enumerate(fresh) if one in known), default=len(fresh) - 1)

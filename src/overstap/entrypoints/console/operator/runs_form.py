@@ -187,7 +187,7 @@ def columns_form(visit: Visit, view: View) -> h.Node:
                     h.label(".check")[
                         h.input(
                             type="checkbox",
-                            name="columns",
+                            name=None if name == "run" else "columns",
                             value=name,
                             checked=name in view.columns,
                             disabled=name == "run",
