@@ -29,8 +29,6 @@ from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.readiness import Readiness
 from overstap.app.rehearsing import Rehearsals
-from overstap.app.replay_planning import Planner
-from overstap.app.replaying import Replays
 from overstap.app.service import Service
 from overstap.app.sweeping import Sweeper, SweepingThread
 from overstap.app.tasks import Tasks
@@ -41,6 +39,7 @@ from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
+from overstap.bootstrap.replays import open_replays
 from overstap.bootstrap.rules import limits_of_rules, make_guard
 from overstap.bootstrap.stage import stage
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -69,7 +68,6 @@ from overstap.store.lines import Lines
 from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
-from overstap.store.replays import PlanBook
 from overstap.store.search import RunSearch
 from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
@@ -147,8 +145,9 @@ class App:
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
-        planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
-        self.replays = Replays(PlanBook(database), self.search, planner, self.library, settings.replay, self.clock)
+        self.replays, self.replay_views = open_replays(
+            database, self.search, self.provider, self.catalog, self.library, settings.replay, self.clock
+        )
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,

@@ -111,6 +111,7 @@ class Act:
 
     async def _perform(self) -> None:
         self._go.disable()
+        self._go.props("loading")
         self._said.set_content("")
         try:
             done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
@@ -128,4 +129,5 @@ class Act:
             else:
                 self.then(done)
         finally:
+            self._go.props(remove="loading")
             self._go.enable()

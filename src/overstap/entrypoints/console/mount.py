@@ -22,6 +22,7 @@ from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
 from overstap.entrypoints.console.looks import Looks
 from overstap.entrypoints.console.pages import own_name
+from overstap.entrypoints.console.sockets import take_from_own_sockets_only
 from overstap.entrypoints.console.visit import Desk
 from overstap.language import LOCALES, Language, language, lazy_gettext
 
@@ -77,6 +78,7 @@ def add_console(api: FastAPI, app: App) -> None:
         binding_refresh_interval=None,
         storage_secret=None,
     )
+    take_from_own_sockets_only()
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)

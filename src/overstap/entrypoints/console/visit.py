@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -17,6 +17,7 @@ from overstap.entrypoints.api.access import ACCESS, Access
 from overstap.entrypoints.api.call import Call
 from overstap.entrypoints.api.door import Gatekeeper
 from overstap.entrypoints.api.sign_in import SignIn
+from overstap.entrypoints.console.jobs import Jobs
 from overstap.entrypoints.console.looks import Looks
 from overstap.language import LOCALES, Language, Message, language
 
@@ -34,6 +35,7 @@ class Desk:
     Attributes:
         looks: what several pages show alike.
         checking: the checks of the whole database that pages have begun.
+        jobs: long work that pages have begun.
     """
 
     app: App
@@ -41,6 +43,7 @@ class Desk:
     sign_in: SignIn
     looks: Looks
     checking: Checking
+    jobs: Jobs = field(default_factory=Jobs)
 
 
 def desk() -> Desk:
