@@ -27,8 +27,8 @@ _UNEXPECTED = lazy_gettext("Something went wrong that nobody expected. It was wr
 
 def button(text: str, on_click: Callable[[], object], *, main: bool = False, danger: bool = False) -> ui.button:
     """A button in the house's look."""
-    made = ui.button(text, on_click=on_click).props("unelevated no-caps no-wrap")
-    return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}", remove="bg-primary text-white")
+    made = ui.button(text, on_click=on_click, color=None).props("unelevated no-caps no-wrap")
+    return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}")
 
 
 @dataclass(slots=True, kw_only=True)

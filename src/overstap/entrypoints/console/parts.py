@@ -65,9 +65,14 @@ def chip(text: str, tone: Tone = "plain") -> h.Element:
     return h.span(f".chip.{tone}")[text]
 
 
+def tone(state: str) -> Tone:
+    """A state's colour."""
+    return _TONES.get(state, "plain")
+
+
 def state(name: str) -> h.Element:
     """A state's name in its colour."""
-    return chip(name, _TONES.get(name, "plain"))
+    return chip(name, tone(name))
 
 
 def facts(pairs: Iterable[tuple[str, h.Node]]) -> h.Element:

@@ -1,6 +1,6 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview
+from overstap.entrypoints.console.operator import overview, workers, workflows
 
-PAGES = (overview,)
+PAGES = (overview, workers, workflows)
 """The modules that have pages; importing one registers them."""
