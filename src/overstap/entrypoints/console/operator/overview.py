@@ -8,7 +8,13 @@ from overstap.entrypoints.console.frame import frame
 from overstap.entrypoints.console.live import Live, spot
 from overstap.entrypoints.console.operator.concerns import figures, first_spots
 from overstap.entrypoints.console.operator.pausing import Pausing
-from overstap.entrypoints.console.operator.pictures import places_of, places_table, state_chart
+from overstap.entrypoints.console.operator.pictures import (
+    active_runs,
+    active_spot,
+    places_of,
+    places_table,
+    state_chart,
+)
 from overstap.entrypoints.console.operator.standing import EMPTY, Found, look, place_spots
 from overstap.entrypoints.console.operator.trend_charts import TrendCharts, window_of
 from overstap.entrypoints.console.pages import page
@@ -32,8 +38,11 @@ async def overview(visit: Visit) -> None:
     pictures = await visit.ask(lambda: [(one, state_chart(words, one, found)) for one in shown])
     places = [where for one in shown for where in places_of(one)]
 
+    busy = [one for one in shown if any(found.places.get(where, EMPTY).runs for where in places_of(one))]
+
     def spots(found: Found) -> dict[str, str]:
-        return {**first_spots(found, words), **place_spots(found, words, places)}
+        active = {active_spot(one): active_runs(words, one, found) for one in shown}
+        return {**first_spots(found, words), **place_spots(found, words, places), **active}
 
     with frame(visit, say(_TITLE), lead=spot("ready", first_spots(found, words)["ready"])):
         show(
@@ -46,8 +55,12 @@ async def overview(visit: Visit) -> None:
         for one, picture in pictures:
             name = say(lazy_gettext("{workflow}, version {version}"), workflow=one.name, version=one.version)
             show(
-                h.details(".workflow", open=any(found.places.get(where, EMPTY).runs for where in places_of(one)))[
-                    h.summary[h.h2[name], h.span(".hint")[one.description]],
+                h.details(".workflow", open=one in busy or not busy)[
+                    h.summary[
+                        h.h2[name],
+                        spot(active_spot(one), active_runs(words, one, found)),
+                        h.span(".hint")[one.description],
+                    ],
                     picture,
                     h.p[
                         h.a(href=f"/console/workflows/{one.name}/{one.version}")[

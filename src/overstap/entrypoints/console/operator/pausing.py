@@ -113,7 +113,9 @@ class Pausing:
         visit = self._visit
         places = [(scope, name) for scope, names in visit.app.operators.pausable().items() for name in names]
         options = {number: what_is(visit, *place) for number, place in enumerate(places)}
-        choice = ui.select(options, label=visit.say(lazy_gettext("What"))).props("outlined options-dense")
+        choice = ui.select(options, with_input=True, label=visit.say(lazy_gettext("What"))).props(
+            "outlined options-dense"
+        )
         stops = show()
 
         def chosen() -> None:

@@ -7,10 +7,12 @@ import htpy as h
 from overstap.app.overview import Where
 from overstap.entrypoints.console.charts import chart
 from overstap.entrypoints.console.live import spot
-from overstap.entrypoints.console.operator.standing import RUNS, Found, age_spot, count_spot, place_spots
-from overstap.entrypoints.console.parts import address, state, table, tone
-from overstap.language import Language, lazy_gettext
+from overstap.entrypoints.console.operator.standing import EMPTY, RUNS, Found, age_spot, count_spot, place_spots, told
+from overstap.entrypoints.console.parts import address, chip, state, table, tone
+from overstap.language import Language, lazy_gettext, lazy_ngettext
 from overstap.workflow.definition import Definition
+
+_ACTIVE = lazy_ngettext("{count} active run", "{count} active runs")
 
 
 def runs_in(definition: Definition, name: str) -> str:
@@ -21,6 +23,18 @@ def runs_in(definition: Definition, name: str) -> str:
 def places_of(definition: Definition) -> list[Where]:
     """The states of a workflow version."""
     return [(definition.name, definition.version, state) for state in definition.states]
+
+
+def active_spot(definition: Definition) -> str:
+    """The name of the spot with the number of a workflow's runs that have not ended."""
+    return f"active-{definition.name}-{definition.version}"
+
+
+def active_runs(words: Language, definition: Definition, found: Found) -> str:
+    """How many runs of a workflow have not ended."""
+    places = [found.places.get(where, EMPTY) for where in places_of(definition)]
+    runs = sum(one.runs for one in places if one.oldest is not None)
+    return told(chip(words.say(_ACTIVE, count=runs), "info" if runs else "plain"))
 
 
 def state_chart(words: Language, definition: Definition, found: Found) -> h.Element:
