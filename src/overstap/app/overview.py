@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from overstap.app.finding import Listed, Search, Sort
@@ -12,6 +13,7 @@ from overstap.app.service import Service
 from overstap.app.trends import Trends
 from overstap.clock import Clock
 from overstap.domain.run_filter import RunFilter
+from overstap.errors import NotFound
 from overstap.store.places import Place, Places, Where
 from overstap.workflow.files import Library
 from overstap.workflow.run import Run
@@ -139,5 +141,6 @@ class Overview:
         if tenant_id not in self._names:
             if len(self._names) >= _MOST_NAMES:
                 self._names.clear()
-            self._names[tenant_id] = self._service.tenant(tenant_id).name
-        return self._names[tenant_id]
+            with suppress(NotFound):
+                self._names[tenant_id] = self._service.tenant(tenant_id).name
+        return self._names.get(tenant_id, tenant_id)
