@@ -20,7 +20,6 @@ from overstap.app.engine import Engine
 from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
 from overstap.app.following import Following
-from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
@@ -39,6 +38,7 @@ from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
+from overstap.bootstrap.overview import make_dashboard, make_overview
 from overstap.bootstrap.replays import open_replays
 from overstap.bootstrap.rules import limits_of_rules, make_guard
 from overstap.bootstrap.stage import stage
@@ -59,7 +59,6 @@ from overstap.store.database import Database
 from overstap.store.deliveries import DeliveryBook
 from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
-from overstap.store.gauges import GaugeBook
 from overstap.store.history import History
 from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
@@ -161,10 +160,8 @@ class App:
         self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
         self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
         self.kept_answers = KeptAnswers(database, SystemClock())
-        stuck_after = settings.operators.stuck_after
-        self.dashboard = Dashboard(
-            GaugeBook(database), self.clock, late_after=lambda: self.late_after, stuck_after=stuck_after
-        )
+        self.dashboard = make_dashboard(database, settings, self.clock, lambda: self.late_after)
+        self.overview = make_overview(database, self.search, self.service, self.library, self.clock)
         self.readiness = Readiness(database, self.dashboard)
         self.looking = Looking(
             self.runs,

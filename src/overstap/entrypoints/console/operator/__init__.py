@@ -16,6 +16,8 @@ from overstap.entrypoints.console.operator import (
     tokens,
     webhook,
     webhooks,
+    workers,
+    workflows,
 )
 
 PAGES = (
@@ -34,5 +36,7 @@ PAGES = (
     tokens,
     webhook,
     webhooks,
+    workers,
+    workflows,
 )
 """The modules that have pages; importing one registers them."""

@@ -56,12 +56,22 @@ const overstap = (() => {
     const strip = document.getElementById("away");
     if (strip) strip.hidden = !is;
   };
+  // What somebody points at or has the focus on stays as it is until they go on.
+  const waiting = new Map();
+  const inUse = (spot) =>
+    spot.querySelector("a, button, summary") && (spot.matches(":hover") || spot.contains(document.activeElement));
+  const put = (spot, content) => {
+    if (inUse(spot)) return waiting.set(spot, content);
+    waiting.delete(spot);
+    spot.innerHTML = content;
+    writeAll(spot);
+  };
+  const putWaiting = () => waiting.size && setTimeout(() => [...waiting].forEach(([spot, content]) => put(spot, content)));
+  document.addEventListener("pointerout", putWaiting);
+  document.addEventListener("focusout", putWaiting);
   const renew = (spots) => {
     for (const [name, content] of Object.entries(spots))
-      document.querySelectorAll(`[data-live="${CSS.escape(name)}"]`).forEach((spot) => {
-        spot.innerHTML = content;
-        writeAll(spot);
-      });
+      document.querySelectorAll(`[data-live="${CSS.escape(name)}"]`).forEach((spot) => put(spot, content));
   };
   const ended = () => {
     const strip = document.getElementById("ended");
@@ -124,6 +134,7 @@ const overstap = (() => {
     renew,
     away,
     ended,
+    lasting,
     clock: (at, speed) => Object.assign(clock, { at, speed, here: Date.now() }),
   };
 })();
