@@ -4,8 +4,9 @@
 const overstap = (() => {
   const html = document.documentElement;
   const words = () => (html.lang.startsWith("nl") ? "nl" : "en-GB");
-  const clock = { at: Date.now(), here: Date.now(), speed: 1 };
-  const now = () => clock.at + (Date.now() - clock.here) * clock.speed;
+  // Of a rehearsal the server tells the time twice a second, for its speed changes; a page never runs far ahead of that.
+  const clock = { at: Date.now(), here: Date.now(), speed: 1, most: Infinity };
+  const now = () => clock.at + Math.min(Date.now() - clock.here, clock.most) * clock.speed;
 
   const cookie = (name) =>
     document.cookie.split("; ").find((one) => one.startsWith(name + "="))?.slice(name.length + 1) ?? "";
@@ -120,6 +121,9 @@ const overstap = (() => {
     renew,
     away,
     ended,
-    clock: (at, speed) => Object.assign(clock, { at, speed, here: Date.now() }),
+    clock: (at, speed) => {
+      Object.assign(clock, { at, speed, here: Date.now(), most: 1000 });
+      writeAll(document);
+    },
   };
 })();
