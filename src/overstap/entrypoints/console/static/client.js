@@ -4,9 +4,10 @@
 const overstap = (() => {
   const html = document.documentElement;
   const words = () => (html.lang.startsWith("nl") ? "nl" : "en-GB");
-  // Of a rehearsal the server tells the time twice a second, for its speed changes; a page never runs far ahead of that.
-  const clock = { at: Date.now(), here: Date.now(), speed: 1, most: Infinity };
-  const now = () => clock.at + Math.min(Date.now() - clock.here, clock.most) * clock.speed;
+  const clock = { at: Date.now(), here: Date.now(), speed: 1 };
+  // The server tells the time of a rehearsal twice a second, for its speed changes: never run far ahead of that.
+  const since = () => Math.min(Date.now() - clock.here, clock.speed > 1 ? 1000 : Infinity);
+  const now = () => clock.at + since() * clock.speed;
 
   const cookie = (name) =>
     document.cookie.split("; ").find((one) => one.startsWith(name + "="))?.slice(name.length + 1) ?? "";
@@ -121,9 +122,6 @@ const overstap = (() => {
     renew,
     away,
     ended,
-    clock: (at, speed) => {
-      Object.assign(clock, { at, speed, here: Date.now(), most: 1000 });
-      writeAll(document);
-    },
+    clock: (at, speed) => Object.assign(clock, { at, speed, here: Date.now() }),
   };
 })();
