@@ -54,13 +54,14 @@ def add_console(api: FastAPI, app: App) -> None:
     log.debug("console_pages", modules=[one.__name__ for one in (*operator.PAGES, *customer.PAGES)])
     sign_in_page.register()
     nicegui.app.add_static_files(STATIC, str(_FOLDER), max_cache_age=31_536_000)
+    home.register_last()
     nicegui.app.on_exception(lambda error: log.error("page_failed", exc_info=error))
     nicegui.app.add_middleware(_OwnPages)
     ui.add_head_html(_assets(), shared=True)
     ui.run_with(
         api,
         title="Overstap",
-        favicon=_FOLDER / "mark.svg",
+        favicon=(_FOLDER / "mark.svg").read_text(encoding="utf-8"),  # in the page: the route of a file comes too late
         dark=None,
         language="en-GB",
         tailwind=False,
@@ -70,7 +71,6 @@ def add_console(api: FastAPI, app: App) -> None:
         binding_refresh_interval=None,
         storage_secret=None,
     )
-    home.register_last()  # behind what NiceGUI adds with this, such as the icon
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)
