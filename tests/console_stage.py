@@ -14,7 +14,7 @@ from overstap.app.replaying import Wish
 from overstap.bootstrap import App, open_app
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.tenant import ACTIVE
-from overstap.settings import Settings
+from overstap.settings import Settings, WebhookSettings
 from overstap.workflow.replay import DeadlinePolicy
 
 STAFF = "everything"
@@ -50,10 +50,13 @@ PAGES: Mapping[str, View] = {
     "/console/workflows/{workflow}/{version}": View(STAFF, "/console/workflows/plan_change/1"),
     "/console/rules": View(
         STAFF,
-        "/console/rules?tenant={tuincentrum-groen}&subscription={tuincentrum-groen.subscription}&plan=e3",
+        "/console/rules?tenant={tuincentrum-groen}&subscription={tuincentrum-groen.subscription}&target=e3",
     ),
     "/console/catalog": View(STAFF, "/console/catalog"),
     "/console/audit": View(STAFF, "/console/audit"),
+    "/console/tokens": View(STAFF, "/console/tokens"),
+    "/console/webhooks": View(STAFF, "/console/webhooks"),
+    "/console/webhooks/{webhook_id}": View(STAFF, "/console/webhooks/{webhook}"),
     "/tenants/{tenant_id}": View("van-dijk-advocaten", "/tenants/{van-dijk-advocaten}"),
     "/tenants/{tenant_id}/licences": View(
         "van-dijk-advocaten",
@@ -106,7 +109,7 @@ class Tenant:
 
 
 class Known(dict[str, object]):
-    """What addresses name: tenants by their slug, `plan` of a replay, `task`."""
+    """What addresses name: tenants by their slug, `plan` of a replay, `task`, `webhook`."""
 
     def address(self, view: View) -> str:
         """The address of a view."""
@@ -127,18 +130,27 @@ def known(app: App, tenants: Mapping[str, str]) -> Known:
         held = next(one for one in app.service.tenant(tenant_id).subscriptions if one.plan and one.status in ACTIVE)
         found[slug] = Tenant(tenant_id, held.id, latest.get(tenant_id))
     stuck = latest[tenants["northwind-dental"]]
-    found["plan"] = app.replays.plan([stuck], Wish(DeadlinePolicy.parse("reset")), actor="operator:ada")[0].id
+    found["plan"] = _plan(app, stuck)
+    hook, _ = app.webhooks.create("http://127.0.0.1:9/hook", kinds=["migrated"], actor="operator:ada", reason="to see")
+    found["webhook"] = hook.id
     found["task"] = app.tasks.open(tenants["kapper-anna"])[0].id
     return found
+
+
+def settings_for(database_url: str) -> Settings:
+    """Settings under which `known` may make a webhook of this machine's."""
+    return Settings(database_url=database_url, webhooks=WebhookSettings(private=True))
 
 
 @contextmanager
 def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
     """A server with a worker: one run is stuck, one waits for its credit check, one for somebody, one is completed."""
-    faults = '[{"operation": "move_users", "tenant": "959c02a4-2607-59a4-b981-031904ced410", "kind": "fails"}]'
+    faults = (
+        '[{"operation": "move_users", "tenant": "959c02a4-2607-59a4-b981-031904ced410", "kind": "fails", "after": 1}]'
+    )
     slugs = [*ORDERS, *MANUAL, *OTHERS]
     with site(folder, *slugs, speed=60, embedded__faults=faults, embedded__move_time="1s") as there:
-        with open_app(Settings(database_url=there.database_url)) as app:
+        with open_app(settings_for(there.database_url)) as app:
             runs = {slug: _order(app, there.tenants[slug], plan) for slug, plan in ORDERS.items()}
             runs |= {slug: _order(app, there.tenants[slug], plan, Route.MANUAL) for slug, plan in MANUAL.items()}
             limit = time.monotonic() + PATIENCE
@@ -147,6 +159,17 @@ def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
                 time.sleep(0.05)
             addresses = known(app, there.tenants)
         yield there, addresses
+
+
+def _plan(app: App, run_id: str) -> str:
+    """The id of a plan that will replay a run; a run that a worker has in its hands at that moment would be skipped."""
+    limit = time.monotonic() + PATIENCE
+    while True:
+        plan, items = app.replays.plan([run_id], Wish(DeadlinePolicy.parse("reset")), actor="operator:ada")
+        if any(item.will_run for item in items):
+            return plan.id
+        assert time.monotonic() < limit, items
+        time.sleep(0.2)
 
 
 def _order(app: App, tenant_id: str, plan: str, route: Route = Route.WIZARD) -> str:

@@ -18,12 +18,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browsing import PATIENCE, launched, live
 from chromium import chromium
-from console_stage import PAGES, STAFF, Known, View, known
+from console_stage import PAGES, STAFF, Known, View, known, settings_for
 from overstap.app.principals import STAFF as STAFF_ROLES
 from overstap.app.principals import Role
 from overstap.bootstrap import open_app
 from overstap.entrypoints.demo.script import read_script
-from overstap.settings import Settings, data_path
+from overstap.settings import data_path
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -104,7 +104,7 @@ def _ready(url: str, database_url: str) -> Demo:
     script = read_script(data_path("demo"))
     tenants = {order.tenant: tenant.id for order, tenant in [*script.orders, *script.encore]}
     who = {"actor": "operator:ada", "reason": "pictures"}
-    with open_app(Settings(database_url=database_url)) as app:
+    with open_app(settings_for(database_url)) as app:
         limit = time.monotonic() + _LIMIT
         while not any(listed.stored.run.attempt >= _STUCK for listed in app.search.page(limit=10)):
             if time.monotonic() > limit:
