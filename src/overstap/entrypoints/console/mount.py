@@ -68,7 +68,7 @@ def add_console(api: FastAPI, app: App) -> None:
     ui.run_with(
         api,
         title="Overstap",
-        favicon=_FOLDER / "mark.svg",
+        favicon=(_FOLDER / "mark.svg").read_text(encoding="utf-8"),  # in the page: the route of a file comes too late
         dark=None,
         language="en-GB",
         tailwind=False,

@@ -5,7 +5,9 @@ const overstap = (() => {
   const html = document.documentElement;
   const words = () => (html.lang.startsWith("nl") ? "nl" : "en-GB");
   const clock = { at: Date.now(), here: Date.now(), speed: 1 };
-  const now = () => clock.at + (Date.now() - clock.here) * clock.speed;
+  // The server tells the time of a rehearsal twice a second, for its speed changes: never run far ahead of that.
+  const since = () => Math.min(Date.now() - clock.here, clock.speed > 1 ? 1000 : Infinity);
+  const now = () => clock.at + since() * clock.speed;
 
   const cookie = (name) =>
     document.cookie.split("; ").find((one) => one.startsWith(name + "="))?.slice(name.length + 1) ?? "";
