@@ -3,10 +3,10 @@
     python benchmarks/console_runs.py [--runs 1000000] [--database URL ...] [--asks 20] [--open 20]
 
 The databases are filled as `million.py` fills them, with one journal entry and one effect for each run. `overstap
-serve` answers; each view is asked for as a browser asks, whole, its first page and those behind it. Then the system's Chromium
-opens the page, until its first row is there, and so many more beside it: the server's memory before and after, while
-they all look each second. It exits with 1 when a 95th percentile of a page is over 300 ms or the first row takes more
-than a second.
+serve` answers; each view is asked for as a browser asks, whole, its first page and those behind it. Then the system's
+Chromium opens the page, until its first row is there, and so many more beside it: the server's memory before and after,
+while they all look each second. It exits with 1 when a 95th percentile of a page is over 300 ms or the first row takes
+more than a second.
 """
 
 from __future__ import annotations
