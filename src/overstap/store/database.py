@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 0.001
 _SQLITE_CACHE_KIB = {True: 64 * 1024, False: 8 * 1024}
 """What a connection to SQLite keeps of the file at most while it writes, and while it reads.
 
-With the default of 2 MB a batch of 500 does not fit. One connection writes at a time; of those that read there are many.
+With the default of 2 MB a batch of 500 does not fit. One connection writes at a time; many read.
 """
 _SQLITE_WAL_PAGES = 8000
 """After so many pages (32 MB) SQLite brings its log into the file. Every other batch reaches the default of 1000."""
