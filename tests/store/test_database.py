@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from overstap.errors import BadInput, DatabaseUnavailable
@@ -129,3 +129,17 @@ def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path, r
             thread.join()
 
     assert [] == errors
+
+
+def test_only_a_connection_that_writes_keeps_much_of_the_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/caches.db")
+
+    def kept(connection: Connection) -> int:
+        return -int(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
+
+    for _ in range(2):
+        with database.write() as connection:
+            assert 64 * 1024 == kept(connection)
+        with database.read() as connection, database.snapshot() as another:
+            assert [8 * 1024] * 2 == [kept(connection), kept(another)]
+    database.close()

@@ -182,6 +182,13 @@ def test_a_found_run_is_the_stored_one(search: RunSearch, many: list[Run]) -> No
     assert {run.id: run for run in many} == found
 
 
+def test_runs_are_looked_at_again_by_their_ids_in_the_order_asked(search: RunSearch, many: list[Run]) -> None:
+    wanted = [many[7], many[2], many[5]]
+    found = search.these([wanted[0].id, "01KJ0000000000000000000000", *(run.id for run in wanted[1:])])
+    assert wanted == [one.run for one in found]
+    assert [] == search.these([])
+
+
 def test_pages_give_every_run_exactly_once_even_while_runs_arrive(
     database: Database, search: RunSearch, many: list[Run]
 ) -> None:
