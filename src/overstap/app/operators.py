@@ -198,16 +198,37 @@ class Operators:
 
         return self._runs.change(run_id, change)
 
+    def pausable(self) -> dict[Scope, list[str]]:
+        """What can be paused, by scope: the names of it in order."""
+        return {
+            Scope.EVERYTHING: [""],
+            Scope.WORKFLOW: sorted({definition.name for definition in self._library.all()}),
+            Scope.STEP: sorted(self._steps),
+            Scope.PROVIDER: sorted({step.provider for step in self._steps.values() if step.provider}),
+        }
+
+    def stopped_by(self, scope: Scope, name: str) -> dict[tuple[str, int, str], list[str]]:
+        """What a pause would keep workers from starting: the steps of each state, by workflow, version and state.
+
+        Raises:
+            BadInput: when there is nothing of that name.
+        """
+        self._ensure_known(scope, name)
+        pause = Pause(scope, name, "", "", self._clock.now())
+        found = {
+            (definition.name, definition.version, state): [
+                step for step in spec.steps if pause.stops(definition.name, self._steps[step])
+            ]
+            for definition in self._library.all()
+            for state, spec in definition.states.items()
+        }
+        return {where: steps for where, steps in found.items() if steps}
+
     def _ensure_known(self, scope: Scope, name: str) -> None:
-        known = {
-            Scope.EVERYTHING: {""},
-            Scope.WORKFLOW: {definition.name for definition in self._library.all()},
-            Scope.STEP: set(self._steps),
-            Scope.PROVIDER: {step.provider for step in self._steps.values() if step.provider},
-        }[scope]
+        known = self.pausable()[scope]
         if name in known:
             return
         if scope is Scope.EVERYTHING:
             raise BadInput(f"Everything is everything: leave {name!r} out.")
         what = f"no {scope} {name!r}" if name else f"a {scope} to name"
-        raise BadInput(f"There is {what}; there is {', '.join(sorted(known))}.")
+        raise BadInput(f"There is {what}; there is {', '.join(known)}.")

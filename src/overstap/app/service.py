@@ -38,12 +38,15 @@ WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 class Registry(Provider, Protocol):
     """A provider that tenants can be brought into."""
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         """The facts of tenants, by name and id.
 
         Args:
             after: only those behind this name and id.
             limit: how many at most; None for all.
+            text: only those that have it in their name, their id or one of their domains, in large or small letters.
         """
 
     def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
@@ -133,6 +136,10 @@ class Service:
         self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
+    def ordered(self, key: str) -> StoredRun | None:
+        """The run that was ordered under an idempotency key, None while there is none."""
+        return self._runs.by_key(key)
+
     def signal(
         self,
         run_id: str,
@@ -206,9 +213,11 @@ class Service:
         """
         return self._provider.import_tenants(exports, self._clock.now())
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         """The facts of tenants, by name and id; see `Registry.tenants`."""
-        return self._provider.tenants(after, limit)
+        return self._provider.tenants(after, limit, text)
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The facts of one tenant as they are now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,6 +54,22 @@ class History:
         )
         with self._database.read() as connection:
             return [to_entry(row) for row in connection.execute(query.order_by(JOURNAL.c.seq.desc()).limit(last))]
+
+    def progress(self, run_id: str, step: str) -> JournalEntry | None:
+        """The last entry by which a step got on or was done, None before that."""
+        kinds = [Kind.PROGRESS.value, Kind.STEP_DONE.value]
+        query = select(JOURNAL).where(JOURNAL.c.run_id == run_id, JOURNAL.c.kind.in_(kinds), JOURNAL.c.step == step)
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(JOURNAL.c.seq.desc()).limit(1)).first()
+        return None if row is None else to_entry(row)
+
+    def done(self, run_id: str, operations: Collection[str]) -> list[EffectRecord]:
+        """The effects of these operations that were done, in the order in which they were."""
+        query = select(EFFECT).where(
+            EFFECT.c.run_id == run_id, EFFECT.c.status == "confirmed", EFFECT.c.operation.in_(operations)
+        )
+        with self._database.read() as connection:
+            return [to_effect(row) for row in connection.execute(query.order_by(EFFECT.c.settled_at, EFFECT.c.at))]
 
     def seq_at(self, run_id: str, moment: datetime) -> int:
         """The last entry written up to a moment; 0 when there was none yet."""

@@ -41,6 +41,7 @@ class Act:
         preview: what it will do.
         ask_preview: asked for what it will do when the dialog opens, where that is not known before.
         title: of the dialog; None takes the label.
+        go: what its button says; None takes the label.
         reason: whether it takes one.
         danger: whether it cannot be taken back.
         main: whether it is what most come to this page for.
@@ -55,6 +56,7 @@ class Act:
     preview: h.Node = None
     ask_preview: Callable[[], Awaitable[h.Node]] | None = None
     title: Message | None = None
+    go: Message | None = None
     reason: bool = True
     danger: bool = False
     main: bool = False
@@ -83,7 +85,7 @@ class Act:
             self._said = show()
             with ui.element("div").classes("buttons"):
                 button(say(_CANCEL), self._dialog.close)
-                self._go = button(label, self._perform, main=True, danger=self.danger)
+                self._go = button(say(self.go or self.label), self._perform, main=True, danger=self.danger)
         return button(label, self._open, main=self.main, danger=self.danger)
 
     @property
@@ -109,6 +111,7 @@ class Act:
 
     async def _perform(self) -> None:
         self._go.disable()
+        self._go.props("loading")
         self._said.set_content("")
         try:
             done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
@@ -126,4 +129,5 @@ class Act:
             else:
                 self.then(done)
         finally:
+            self._go.props(remove="loading")
             self._go.enable()

@@ -10,16 +10,21 @@ import nicegui
 import structlog
 from fastapi import FastAPI
 from nicegui import ui
+from nicegui.translations import translations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from overstap.app.checking import Checking
 from overstap.bootstrap import App
 from overstap.entrypoints.console import customer, home, operator
 from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
 from overstap.entrypoints.console.looks import Looks
+from overstap.entrypoints.console.pages import own_name
+from overstap.entrypoints.console.sockets import take_from_own_sockets_only
 from overstap.entrypoints.console.visit import Desk
+from overstap.language import LOCALES, Language, language, lazy_gettext
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +55,7 @@ def add_console(api: FastAPI, app: App) -> None:
         api: of `make_api`, with a way for people to sign in.
     """
     state = api.state
-    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks())
+    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks(), Checking(app.clock))
     log.debug("console_pages", modules=[one.__name__ for one in (*operator.PAGES, *customer.PAGES)])
     sign_in_page.register()
     nicegui.app.add_static_files(STATIC, str(_FOLDER), max_cache_age=31_536_000)
@@ -58,10 +63,12 @@ def add_console(api: FastAPI, app: App) -> None:
     nicegui.app.on_exception(lambda error: log.error("page_failed", exc_info=error))
     nicegui.app.add_middleware(_OwnPages)
     ui.add_head_html(_assets(), shared=True)
+    for locale in LOCALES:
+        _say_what_nicegui_says(language(locale))
     ui.run_with(
         api,
         title="Overstap",
-        favicon=_FOLDER / "mark.svg",
+        favicon=(_FOLDER / "mark.svg").read_text(encoding="utf-8"),  # in the page: the route of a file comes too late
         dark=None,
         language="en-GB",
         tailwind=False,
@@ -71,9 +78,22 @@ def add_console(api: FastAPI, app: App) -> None:
         binding_refresh_interval=None,
         storage_secret=None,
     )
+    take_from_own_sockets_only()
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)
+
+
+def _say_what_nicegui_says(words: Language) -> None:
+    """NiceGUI has words for a lost connection too, in some languages."""
+    translations[own_name(words)] = {
+        "connection_lost": words.say(lazy_gettext("The server does not answer.")),
+        "trying_to_reconnect": words.say(
+            lazy_gettext("What you see is as it was; this page goes on by itself when the server is back.")
+        ),
+        "message_too_long": words.say(lazy_gettext("That is too much to be sent.")),
+        "message_too_long_body": words.say(lazy_gettext("Nothing was done. Send less at one time.")),
+    }
 
 
 def _assets() -> str:

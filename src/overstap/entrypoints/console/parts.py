@@ -89,6 +89,12 @@ def duration(words: Language, took: timedelta) -> h.Node:
     return h.span(".duration")[f"{round(took / timedelta(milliseconds=1))} ms" if short else words.tell(took)]
 
 
+def with_node(words: Language, message: Message, node: h.Node, **params: object) -> h.Node:
+    """A message in which something that is no text, such as a time, stands at `{node}`."""
+    before, after = words.say(message, node="\0", **params).split("\0")
+    return [before, node, after]
+
+
 def chip(text: str, tone: Tone = "plain") -> h.Element:
     """A word that stands out, in its colour."""
     return h.span(f".chip.{tone}")[text]

@@ -1,7 +1,42 @@
 """The pages of the operators' console."""
 
-from overstap.entrypoints.console.operator import overview, tasks
-from overstap.entrypoints.console.operator.run import page as run
+from overstap.entrypoints.console.operator import (
+    audit,
+    catalog,
+    overview,
+    replay_new,
+    replay_plan,
+    replays,
+    rules,
+    run,
+    runs,
+    tasks,
+    tenant,
+    tenants,
+    tokens,
+    webhook,
+    webhooks,
+    workers,
+    workflows,
+)
 
-PAGES = (overview, run, tasks)
+PAGES = (
+    audit,
+    catalog,
+    overview,
+    replay_new,
+    replay_plan,
+    replays,
+    rules,
+    run,
+    runs,
+    tasks,
+    tenant,
+    tenants,
+    tokens,
+    webhook,
+    webhooks,
+    workers,
+    workflows,
+)
 """The modules that have pages; importing one registers them."""
