@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import htpy as h
@@ -35,13 +34,6 @@ def test_no_two_states_of_a_picture_lie_upon_each_other(definition: Definition) 
         for second in states:
             apart = abs(first.x - second.x) >= (first.width + second.width) / 2
             assert first is second or apart or abs(first.y - second.y) >= (first.height + second.height) / 2
-
-
-def test_pictures_may_be_made_in_several_threads_at_once() -> None:
-    definitions = [load_definition(path, None) for path in WORKFLOWS * 4]
-    with ThreadPoolExecutor(8) as pool:
-        drawn = list(pool.map(picture, definitions))
-    assert drawn[: len(WORKFLOWS)] == drawn[-len(WORKFLOWS) :]
 
 
 def test_what_a_page_says_of_a_state_or_a_transition_stands_at_it() -> None:

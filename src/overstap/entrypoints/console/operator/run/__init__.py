@@ -1,1 +1,5 @@
 """One run: where it is and why, the way it took, how it was, and what can be done about it."""
+
+from overstap.entrypoints.console.operator.run.page import run
+
+__all__ = ["run"]
