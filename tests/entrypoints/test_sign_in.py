@@ -25,6 +25,7 @@ from overstap.entrypoints.api.sign_in import name_of, roles_of
 from overstap.errors import BadInput
 from overstap.logs import configure_logs
 from overstap.settings import LogSettings, SignInSettings, load_settings
+from overstap.testing import sample_tenant
 from sign_in_stage import ME, SESSION, SIGN_IN, Stage, fetch, go_and_come_back, staged, way_back
 
 EVIL = "evil.example"
@@ -82,7 +83,7 @@ def test_a_person_comes_in_as_whom_the_provider_knows(stage: Stage, browser: htt
     back = go_and_come_back(browser)
     me = browser.get(ME).json()
 
-    assert (303, ME) == (back.status_code, back.headers["location"])
+    assert (303, "/") == (back.status_code, back.headers["location"])
     assert {"name": "anna", "actor": "operator:anna", "roles": ["operator"]}.items() <= me.items()
     assert ("code", "S256", "openid profile email") == tuple(
         provider.asked[name] for name in ("response_type", "code_challenge_method", "scope")
@@ -109,6 +110,79 @@ def test_nobody_is_sent_to_another_server_after_signing_in(stage: Stage, browser
 
     assert {400, 422} >= {by_link.status_code, by_provider.status_code}
     assert SESSION not in browser.cookies
+
+
+ACME = {"roles": None, "org": "acme", "preferred_username": "User0@Acme.example"}
+"""The administrator of the sample tenant `acme`, by the claims of a provider."""
+
+
+@pytest.fixture
+def customers(sqlite_url: str, provider: Provider) -> Iterator[Stage]:
+    """A stage with the tenants `acme` and `globex`, whose administrators may sign in."""
+    with staged(sqlite_url, provider, tenant_claim="org") as made:
+        made.app.service.import_tenants([sample_tenant("acme"), sample_tenant("globex")])
+        yield made
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        ACME,
+        {**ACME, "preferred_username": None, "email": "user0@acme.example"},
+        {**ACME, "preferred_username": "anna", "email": "user0@acme.example", "email_verified": True},
+        {**ACME, "org": " ACME "},
+    ],
+    ids=["name", "address", "verified address", "letter case of the tenant"],
+)
+def test_an_administrator_of_a_tenant_comes_in_as_one(
+    customers: Stage, provider: Provider, person: dict[str, Any]
+) -> None:
+    provider.person |= person
+    with customers.browser() as browser:
+        assert 303 == go_and_come_back(browser).status_code
+        me = browser.get(ME).json()
+        others = browser.get("/api/v1/tenants/globex").status_code
+
+    assert {"roles": ["tenant_admin"], "tenant_id": "acme", "upn": "user0@acme.example"}.items() <= me.items()
+    assert ("admin:user0@acme.example", 404) == (me["actor"], others)
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        {**ACME, "org": "globex"},
+        {**ACME, "org": "initech"},
+        {**ACME, "org": None},
+        {**ACME, "org": ["acme"]},
+        {**ACME, "org": ""},
+        {**ACME, "preferred_username": "user1@acme.example"},
+        {**ACME, "preferred_username": None, "email": "user0@acme.example", "email_verified": False},
+        {**ACME, "preferred_username": None, "sub": "user0@acme.example"},
+    ],
+    ids=["another tenant", "no tenant", "no claim", "a list", "empty", "no admin", "not verified", "an id"],
+)
+def test_nobody_else_comes_in_as_an_administrator(customers: Stage, provider: Provider, person: dict[str, Any]) -> None:
+    provider.person |= person
+    with customers.browser() as browser:
+        told = refused(go_and_come_back(browser), 403)
+
+        assert "no administrator of the organisation in its claim 'org'" in told
+        assert 401 == browser.get(ME).status_code
+
+
+def test_who_has_a_role_of_the_staff_is_no_customer(customers: Stage, provider: Provider) -> None:
+    provider.person |= {**ACME, "roles": ["overstap-viewer"]}
+    with customers.browser() as browser:
+        go_and_come_back(browser)
+        me = browser.get(ME).json()
+
+    assert (["viewer"], None) == (me["roles"], me["tenant_id"])
+
+
+def test_no_administrator_comes_in_unless_the_settings_name_a_claim(stage: Stage, provider: Provider) -> None:
+    provider.person |= ACME
+    with stage.browser() as browser:
+        assert "none of the values that [sign_in] gives a role for. Whoever" in refused(go_and_come_back(browser), 403)
 
 
 GOOD = {"roles": ["overstap-viewer"]}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from overstap.app.operators import Operators
+from overstap.app.service import WORKFLOWS
 from overstap.app.tasks import Task, Tasks
 from overstap.clock import Clock
+from overstap.domain.change import Route
 from overstap.domain.findings import Finding
 from overstap.domain.locks import CREDIT_CHECK, ActiveRun, Guard, PortalPage
 from overstap.domain.phases import BILLING, Billed, Passage, Phase, Standing, billed, expected_end, passages
@@ -127,6 +129,7 @@ class Following:
             [(str(one.to_state), one.at) for one in reversed(moves)],
             moving.at if moving is not None and all_moved else None,
             ended=ended,
+            manual=run.workflow == WORKFLOWS[Route.MANUAL],
         )
         moved = _moved(run, moving)
         active = None if ended else _active(stored)

@@ -93,7 +93,7 @@ def phase_of(state: str) -> Phase:
 
 
 def passages(
-    entered: Iterable[tuple[str, datetime]], licences_since: datetime | None, *, ended: bool
+    entered: Iterable[tuple[str, datetime]], licences_since: datetime | None, *, ended: bool, manual: bool
 ) -> tuple[Passage, ...]:
     """The phases that a change came through, and those that lie ahead while it goes well.
 
@@ -101,6 +101,7 @@ def passages(
         entered: the states that it came into and when, the first one first; there is at least one.
         licences_since: when its licences began to be reassigned; None before that.
         ended: whether it has ended.
+        manual: whether it goes the manual way, on which the new plan is bought after people have prepared it (R46).
     """
     begun: dict[Phase, datetime] = {}
     now = Phase.ORDERED
@@ -111,7 +112,7 @@ def passages(
         begun[Phase.LICENCES] = licences_since
         now = Phase.LICENCES if now is Phase.USERS else now
     back = Phase.GOING_BACK in begun or (ended and Phase.CLOSING not in begun)
-    ahead = () if ended else (Phase.ENDED,) if back else _ALWAYS
+    ahead = () if ended else (Phase.ENDED,) if back else (*_ALWAYS, *([Phase.BUYING] if manual else []))
     shown = {*begun, *(phase for phase in ahead if _ORDER[phase] > _ORDER[now])}
     return tuple(_passage(phase, now, begun, ended=ended) for phase in sorted(shown, key=_ORDER.__getitem__))
 

@@ -49,6 +49,8 @@ class SignInSettings(Section):
         public_url: of this API as browsers reach it; the provider sends people back to it.
         roles_claim: the claim of the ID token that lists what somebody is.
         viewers, operators, approvers, platform: values of that claim that give a role.
+        tenant_claim: the claim that names the tenant whose administrator somebody without such a role may be; empty
+            lets none of them in.
         session_secret: signs the session's cookie; empty makes one anew at each start, which ends all sessions.
         session_time: how long somebody stays signed in.
     """
@@ -62,6 +64,7 @@ class SignInSettings(Section):
     operators: Several = ("overstap-operator",)
     approvers: Several = ("overstap-approver",)
     platform: Several = ("overstap-platform",)
+    tenant_claim: str = ""
     session_secret: SecretStr = SecretStr("")
     session_time: PositiveDuration = timedelta(hours=8)
 

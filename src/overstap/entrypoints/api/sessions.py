@@ -127,6 +127,10 @@ class CookieSessions:
         roles = frozenset(role for role in Role if role in found["roles"])
         return Principal(found["name"], roles, f"session:{found['name']}", found.get("tenant"), found.get("upn"))
 
+    def carried_by(self, request: Request) -> bool:
+        """Whether a browser comes with the cookie of a session, be it one that is over."""
+        return self._cookie.name in request.cookies
+
     def begin(
         self,
         request: Request,

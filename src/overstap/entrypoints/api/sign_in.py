@@ -17,6 +17,7 @@ from overstap.app.principals import STAFF, NotAllowed, NotAuthenticated, Role
 from overstap.bootstrap import App
 from overstap.clock import Clock, SystemClock
 from overstap.domain.reading import one_line
+from overstap.domain.tenant import Tenant
 from overstap.entrypoints.api.openid import Attempt, OpenId, plain_code
 from overstap.entrypoints.api.sessions import CookieSessions, SealedCookie, is_secure, signing_secret
 from overstap.errors import BadInput, NotFound
@@ -55,6 +56,7 @@ class SignIn:
         self._settings = settings
         self._terminal = terminal
         self._tokens = app.tokens
+        self._service = app.service
         self._notes = app.kept_answers
         self._cookie = SealedCookie("sign_in", secret, _ATTEMPT_TIME, clock, secure=is_secure(settings))
         back = f"{settings.public_url.rstrip('/')}{BACK}"
@@ -85,7 +87,7 @@ class SignIn:
         Raises:
             NotAuthenticated: when this browser began no such attempt, ended it before, or the provider does not know
                 them.
-            NotAllowed: when they have no role here.
+            NotAllowed: when they have no role here, and are the administrator of no tenant here.
             NotFound: when there is no provider.
             ProviderUnavailable: when it does not answer.
         """
@@ -96,16 +98,14 @@ class SignIn:
         claims = provider.claims(code, begun.attempt)
         name = name_of(claims)
         roles = roles_of(self._settings, claims)
+        tenant_id = upn = None
         if not roles:
-            log.warning("sign_in_without_role", name=name, claim=self._settings.roles_claim)
-            raise NotAllowed(
-                f"You are {name}, but have no role here: the claim {self._settings.roles_claim!r} of your ID token has "
-                "none of the values that [sign_in] gives a role for. Whoever runs the provider can give you one."
-            )
+            tenant_id, upn = self._administrator(name, claims)
+            name, roles = upn, frozenset({Role.TENANT_ADMIN})
         response = RedirectResponse(begun.to, 303)
         self._cookie.remove(response)
-        self.sessions.begin(request, response, name, roles)
-        log.info("signed_in", name=name, roles=sorted(roles), by="openid")
+        self.sessions.begin(request, response, name, roles, tenant_id=tenant_id, upn=upn)
+        log.info("signed_in", name=name, roles=sorted(roles), tenant_id=tenant_id, by="openid")
         return response
 
     def by_link(self, request: Request, secret: str, to: str) -> Response:
@@ -132,6 +132,40 @@ class SignIn:
             request, response, found.name, found.roles, tenant_id=found.tenant_id, upn=found.upn, token_id=token_id
         )
         log.info("signed_in", name=found.name, roles=sorted(found.roles), by="token")
+
+    def _administrator(self, name: str, claims: Mapping[str, Any]) -> tuple[str, str]:
+        """Whose administrator somebody is who has no role of the staff: the tenant's id, and their UPN there.
+
+        Raises:
+            NotAllowed: when they are none.
+        """
+        settings = self._settings
+        log_refusal = log.bind(name=name, claim=settings.roles_claim)
+        no_role = (
+            f"You are {name}, but have no role here: the claim {settings.roles_claim!r} of your ID token has none of "
+            "the values that [sign_in] gives a role for"
+        )
+        if not settings.tenant_claim:
+            log_refusal.warning("sign_in_without_role")
+            raise NotAllowed(f"{no_role}. Whoever runs the provider can give you one.")
+        named = _claim(claims, settings.tenant_claim)
+        found = self._tenant(named) if isinstance(named, str) else None
+        names = {one.casefold() for one in names_of(claims)}
+        upn = next((one.upn for one in found.admins if one.upn.casefold() in names), None) if found else None
+        if found is None or upn is None:
+            log_refusal.warning("sign_in_without_role", tenant_claim=settings.tenant_claim)
+            # The same words whether there is no such tenant, or they are none of its administrators.
+            raise NotAllowed(
+                f"{no_role}, and you are no administrator of the organisation in its claim {settings.tenant_claim!r}. "
+                "Sign in with the account of an administrator of your organisation, or call support."
+            )
+        return found.id, upn
+
+    def _tenant(self, named: str) -> Tenant | None:
+        try:
+            return self._service.tenant(named.strip().lower())
+        except NotFound:
+            return None
 
     def _begun(self, request: Request, state: str | None) -> _Begun:
         """The attempt that a browser comes back from; it ends here.
@@ -166,6 +200,12 @@ def name_of(claims: Mapping[str, Any]) -> str:
         return one_line(str(found), "The name")[:_LONGEST_NAME]
     except BadInput as error:
         raise NotAuthenticated(f"The provider's ID token has no name that can be kept: {error}") from None
+
+
+def names_of(claims: Mapping[str, Any]) -> list[str]:
+    """The names that a person may be known by as an administrator; an address that is not verified is none."""
+    address = None if claims.get("email_verified") is False else claims.get("email")
+    return [one for one in (claims.get("preferred_username"), address) if isinstance(one, str) and one]
 
 
 def roles_of(settings: SignInSettings, claims: Mapping[str, Any]) -> frozenset[Role]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from nicegui import ui
 from overstap import __version__
 from overstap.entrypoints.console.parts import show
 from overstap.entrypoints.console.visit import THEME_COOKIE, Visit
+from overstap.errors import DatabaseUnavailable
 from overstap.language import LOCALES, Language, Message, lazy_gettext
 
 STATIC = f"/console/static/{__version__}"
@@ -60,8 +62,22 @@ def frame(visit: Visit, heading: str, *, lead: h.Node = None, ways: Sequence[Way
         yield
     scaled = visit.app.clock.speed != 1
 
+    away = False
+
     async def beat() -> None:
-        if not await anyio.to_thread.run_sync(visit.still_in):
+        nonlocal away
+        before = away
+        try:
+            still_in = await anyio.to_thread.run_sync(visit.still_in)
+        except DatabaseUnavailable:
+            away = True
+        else:
+            away = False
+        if away or before:
+            ui.run_javascript(f"overstap.away({json.dumps(away)})")
+        if away:
+            return
+        if not still_in:
             ui.run_javascript("overstap.ended()")
         elif scaled:
             clock = visit.app.clock

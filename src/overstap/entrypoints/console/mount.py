@@ -10,6 +10,7 @@ import nicegui
 import structlog
 from fastapi import FastAPI
 from nicegui import ui
+from nicegui.translations import translations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +20,9 @@ from overstap.entrypoints.console import customer, home, operator
 from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
 from overstap.entrypoints.console.looks import Looks
+from overstap.entrypoints.console.pages import own_name
 from overstap.entrypoints.console.visit import Desk
+from overstap.language import LOCALES, Language, language, lazy_gettext
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,8 @@ def add_console(api: FastAPI, app: App) -> None:
     nicegui.app.on_exception(lambda error: log.error("page_failed", exc_info=error))
     nicegui.app.add_middleware(_OwnPages)
     ui.add_head_html(_assets(), shared=True)
+    for locale in LOCALES:
+        _say_what_nicegui_says(language(locale))
     ui.run_with(
         api,
         title="Overstap",
@@ -74,6 +79,18 @@ def add_console(api: FastAPI, app: App) -> None:
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)
+
+
+def _say_what_nicegui_says(words: Language) -> None:
+    """NiceGUI has words for a lost connection too, in some languages."""
+    translations[own_name(words)] = {
+        "connection_lost": words.say(lazy_gettext("The server does not answer.")),
+        "trying_to_reconnect": words.say(
+            lazy_gettext("What you see is as it was; this page goes on by itself when the server is back.")
+        ),
+        "message_too_long": words.say(lazy_gettext("That is too much to be sent.")),
+        "message_too_long_body": words.say(lazy_gettext("Nothing was done. Send less at one time.")),
+    }
 
 
 def _assets() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Literal
 from urllib.parse import quote
 
 import anyio.to_thread
@@ -18,7 +19,7 @@ from overstap.app.principals import NotAllowed, NotAuthenticated
 from overstap.entrypoints.api.errors import TooMany
 from overstap.entrypoints.console.frame import frame, plain_frame
 from overstap.entrypoints.console.parts import show
-from overstap.entrypoints.console.visit import Visit, admit, spoken, theme
+from overstap.entrypoints.console.visit import Visit, admit, desk, spoken, theme
 from overstap.errors import BadInput, DatabaseUnavailable, NotFound, OverstapError
 from overstap.language import Language, Message, language, lazy_gettext
 
@@ -28,13 +29,18 @@ Build = Callable[[Visit], Awaitable[Response | None]]
 
 _SECONDS = 30.0
 """A page that takes longer to build is broken off."""
-_STATUS: tuple[tuple[type[OverstapError], HTTPStatus, Message], ...] = (
+_STATUS: tuple[tuple[type[OverstapError | None], HTTPStatus, Message], ...] = (
     (NotAllowed, HTTPStatus.FORBIDDEN, lazy_gettext("This page is not for you")),
     (NotFound, HTTPStatus.NOT_FOUND, lazy_gettext("There is no such thing")),
     (BadInput, HTTPStatus.UNPROCESSABLE_ENTITY, lazy_gettext("This address asks for something that cannot be")),
     (TooMany, HTTPStatus.TOO_MANY_REQUESTS, lazy_gettext("Too many requests")),
     (DatabaseUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, lazy_gettext("The database does not answer")),
     (OverstapError, HTTPStatus.UNPROCESSABLE_ENTITY, lazy_gettext("That cannot be done")),
+    (type(None), HTTPStatus.INTERNAL_SERVER_ERROR, lazy_gettext("This page could not be made")),
+)
+_UNEXPECTED = lazy_gettext(
+    "Something went wrong that nobody expected; it was written down. Load the page again, and tell support if that "
+    "does not help."
 )
 
 
@@ -68,11 +74,16 @@ def page(path: str, title: Message, command: str | None = None) -> Callable[[Bui
                 ui.page_title(f"{visit.say(title)} · Overstap")
                 return await build(visit)
             except NotAuthenticated:
-                return RedirectResponse(to_sign_in(request), HTTPStatus.SEE_OTHER)
+                ended = desk().sign_in.sessions.carried_by(request)
+                return RedirectResponse(to_sign_in(request, ended=ended), HTTPStatus.SEE_OTHER)
             except Elsewhere as led:
                 return RedirectResponse(led.path, HTTPStatus.SEE_OTHER)
             except OverstapError as error:
-                _problem(request, error)
+                await _problem(request, error)
+                return None
+            except Exception:
+                log.exception("page_failed", path=request.url.path)
+                await _problem(request, None)
                 return None
 
         ui.page(path, response_timeout=_SECONDS)(shown)
@@ -81,23 +92,37 @@ def page(path: str, title: Message, command: str | None = None) -> Callable[[Bui
     return register
 
 
-def to_sign_in(request: Request) -> str:
-    """The way to sign in, and back to this page."""
+def to_sign_in(request: Request, *, ended: bool) -> str:
+    """The way to sign in, and back to this page.
+
+    Args:
+        ended: whether whoever asks had been signed in, and is to be told that this is over.
+    """
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return "/sign-in" if here == "/" else f"/sign-in?to={quote(here, safe='/')}"
+    query = [*(["why=ended"] if ended else []), *([f"to={quote(here, safe='/')}"] if here != "/" else [])]
+    return f"/sign-in?{'&'.join(query)}" if query else "/sign-in"
+
+
+def own_name(words: Language) -> Literal["nl", "en-GB"]:
+    """What NiceGUI calls a language."""
+    return "nl" if words.locale == "nl" else "en-GB"
 
 
 def speak(words: Language, request: Request) -> None:
     """Have this page, and no other of its path, be in a language and a theme."""
     client = ui.context.client
     own = copy.copy(client.page)
-    own.language = "nl" if words.locale == "nl" else "en-GB"
+    own.language = own_name(words)
     own.dark = theme(request)
     client.page = own
 
 
-def _problem(request: Request, error: OverstapError) -> None:
-    """A page that says why there is none."""
+async def _problem(request: Request, error: OverstapError | None) -> None:
+    """A page that says why there is none.
+
+    Args:
+        error: None for one that nobody expected.
+    """
     client = ui.context.client
     client.content.clear()
     words = language(spoken(request))
@@ -106,7 +131,7 @@ def _problem(request: Request, error: OverstapError) -> None:
     ui.page_title(f"{words.say(title)} · Overstap")
     again = status is HTTPStatus.SERVICE_UNAVAILABLE
     try:
-        visit = admit(request, None)
+        visit = await anyio.to_thread.run_sync(admit, request, None)
     except OverstapError:
         around = plain_frame(words, request, words.say(title))
     else:
@@ -114,7 +139,7 @@ def _problem(request: Request, error: OverstapError) -> None:
     with around:
         show(
             h.div(".problem", role="alert", data_retry="5" if again else None)[
-                h.p[str(error)],
+                h.p[words.say(_UNEXPECTED) if error is None else str(error)],
                 h.p[h.a(href="/")[words.say(lazy_gettext("To the first page"))]],
             ]
         )

@@ -15,7 +15,8 @@ from overstap.errors import NotFound, Refused
 
 router = Router(tags=["sign-in"])
 
-HOME = "/api/v1/me"
+HOME = "/"
+"""Where the console leads everybody to their page."""
 _OPEN: dict[str, list[str]] = {"security": []}  # as OpenAPI says that nobody has to be signed in
 # One `/`, no backslash, nothing that browsers leave out: it cannot name another host.
 _OWN_PATH = r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$"

@@ -104,6 +104,8 @@ const overstap = (() => {
     for (const field of document.querySelectorAll("form[method=get] [name]:disabled")) field.disabled = false;
   });
 
+  // What NiceGUI shows when the connection is lost is told to those who cannot see it too.
+  addEventListener("load", () => document.getElementById("popup")?.setAttribute("role", "status"));
   setInterval(() => writeAll(document), 1000);
   new MutationObserver((changes) => {
     for (const change of changes)
