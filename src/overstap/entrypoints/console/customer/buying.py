@@ -109,17 +109,18 @@ def _put(visit: Visit, entered: Entered, plan: Plan, seats: int) -> None:
             billing_frequency=frequency,
         )
 
-    Act(
-        visit=visit,
-        command="buy_subscription",
-        label=_BUY,
-        perform=asking.in_words(visit, bought),
-        title=_TITLE,
-        preview=preview,
-        reason=asking.gives_reason(visit),
-        main=True,
-        then=lambda done: _to_licences(tenant_id, done["subscription_id"]),
-    ).put()
+    with ui.element("div").classes("buttons"):
+        Act(
+            visit=visit,
+            command="buy_subscription",
+            label=_BUY,
+            perform=asking.in_words(visit, bought),
+            title=_TITLE,
+            preview=preview,
+            reason=asking.gives_reason(visit),
+            main=True,
+            then=lambda done: _to_licences(tenant_id, done["subscription_id"]),
+        ).put()
 
 
 def _to_licences(tenant_id: str, subscription_id: str) -> None:

@@ -122,10 +122,10 @@ def _form(
 def _card(visit: Visit, one: Options, plan: Plan, offer: Quote, *, chosen: bool) -> h.Element:
     say, described = visit.say, f"about-{plan.id}"
     seats = offer.new.seats
-    returns = one.source is not None and visit.app.catalog.pair(plan.id, one.source.id) is not None
+    final = offer.kind is ChangeKind.OTHER_FAMILY
+    returns = not final and one.source is not None and visit.app.catalog.pair(plan.id, one.source.id) is not None
     total = say(_TOTAL, total=told.money(visit, offer.new.monthly_cents), count=seats)
     now = say(_NOW, total=told.money(visit, offer.old.monthly_cents))
-    final = offer.kind is ChangeKind.OTHER_FAMILY
     return h.label(".pick")[
         h.input(
             type="radio",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import htpy as h
 from nicegui import ui
 
+from overstap.domain.blocking import UNSUPPORTED
 from overstap.domain.locks import COMMERCE, LICENCE, PortalPage
 from overstap.domain.tenant import Licences
 from overstap.domain.wizard import LINK
@@ -35,6 +36,10 @@ _MORE, _BUY = lazy_gettext("Buy more licences"), lazy_gettext("Buy licences")
 _COSTS = lazy_gettext("Each licence costs {price} more per month.")
 _COUNT = lazy_gettext("How many more")
 _WHOLE = lazy_gettext("Write a whole number of licences, from 1 to {most}.")
+_LIMIT = lazy_gettext("{plan} is sold with at most {limit} licences.")
+_BEFOREHAND = lazy_gettext(
+    "It is paid beforehand, licences and all: take licences back, or buy a subscription beside it."
+)
 _TAKE = lazy_gettext("Take licences back")
 _WHO = lazy_gettext("These users hold a licence of it. Pick those who need it no longer.")
 _HOLDERS = lazy_gettext("Users with a licence")
@@ -70,7 +75,9 @@ async def _ways_out(visit: Visit, entered: Entered, found: Licences) -> None:
     with ui.element("div").classes("grid"):
         with ui.element("section").classes("card deal"):
             show(h.h2[say(_MORE)], _price(visit, found), told.locked(visit, entered.active, locks, COMMERCE))
-            if COMMERCE not in locks:
+            if it.payment_method in UNSUPPORTED:
+                show(h.p(".hint")[say(_BEFOREHAND)])
+            elif COMMERCE not in locks:
                 _buy(visit, entered, found)
         with ui.element("section").classes("card deal"):
             show(h.h2[say(_TAKE)], h.p[say(_WHO)], told.locked(visit, entered.active, locks, LICENCE))
@@ -86,6 +93,7 @@ def _price(visit: Visit, found: Licences) -> h.Node:
 
 def _buy(visit: Visit, entered: Entered, found: Licences) -> None:
     key, subscription_id = asking.new_key(), found.subscription.id
+    plan = visit.app.catalog.plans.get(found.subscription.plan or "")
     fields: list[ui.number] = []
 
     def field() -> None:
@@ -96,6 +104,9 @@ def _buy(visit: Visit, entered: Entered, found: Licences) -> None:
         given = fields[0].value
         if given is None or given != int(given) or not 1 <= given <= MOST_SEATS:
             raise BadInput(visit.say(_WHOLE, most=MOST_SEATS))
+        limit = plan.seat_limit if plan else None
+        if plan and limit is not None and found.subscription.seats + given > limit:
+            raise BadInput(visit.say(_LIMIT, plan=told.named(visit, plan.id), limit=limit))
         by = asking.by(visit, reason, key)
         return visit.app.portal.add_seats(entered.tenant.id, subscription_id, by, seats=int(given))
 
