@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -15,8 +16,8 @@ HOW = "deadline=reset&resolve=true"
 
 
 @pytest.fixture(scope="module")
-def stuck(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]:
-    return stuck_database(tmp_path_factory.mktemp("stuck"))
+def stuck(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> tuple[str, dict[str, str]]:
+    return stuck_database(tmp_path_factory.mktemp("stuck"), sqlite_template)
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +228,42 @@ def test_five_hundred_runs_may_be_named_and_those_that_are_not_there_are_told(
     expect(page.get_by_text("500 runs were chosen by name.")).to_be_visible()
     act(page, "Make the plan")
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("There is no run '01M8B3WVHX0")
+
+
+def test_a_rehearsal_touches_nothing_and_is_found_again_after_a_reload(
+    there: Site, context: BrowserContext, stuck: tuple[str, Mapping[str, str]]
+) -> None:
+    page = there.sign_in(context, "operator", "/console/replays")
+    path = make_plan(page, there, f"run={stuck[1]['bakkerij-de-vries']}")
+    act(page, "Rehearse")
+    expect(page.get_by_role("heading", name="Rehearsal")).to_be_visible()
+    page.reload()
+    told = page.get_by_text("1 of 1 runs would get beyond the step that they stick on.")
+    expect(told).to_be_visible()
+    row = page.get_by_role("region", name="Rehearsal").get_by_role("row", name="Bakkerij De Vries")
+    expect(row).to_contain_text("migratingmove_userscompletedwould pass")
+    expect(page.locator('[data-live="state"]')).to_have_text("open")
+
+    page.goto(f"{there.url}{path}?verdict=skipped")
+    expect(page.get_by_text("No run of the plan is like that")).to_be_visible()
+    assert ("1", "0") == (counted(page, "will_run"), counted(page, "skipped"))
+
+
+def test_who_runs_a_plan_that_was_run_meanwhile_sees_the_receipt_of_the_first(
+    there: Site, context: BrowserContext, stuck: tuple[str, Mapping[str, str]]
+) -> None:
+    late = there.sign_in(context, "operator", "/console/replays")
+    path = make_plan(late, there, f"run={stuck[1]['bakkerij-de-vries']}")
+    live(late)
+    late.locator("#main").get_by_role("button", name="Run the plan", exact=True).click()
+    dialog = late.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("too late")
+
+    second = other(context)
+    first = there.sign_in(second, "everything", path)
+    act(first, "Run the plan", "the provider is back")
+    expect(first.locator('[data-live="executed"]')).to_contain_text("operator:everything")
+    dialog.get_by_role("button", name="Run the plan", exact=True).click()
+    expect(late.get_by_text("This plan was run before: nothing is done again.")).to_be_visible()
+    expect(late.locator('[data-live="executed"]')).to_contain_text("the provider is back")
+    second.close()
