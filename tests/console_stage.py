@@ -149,7 +149,9 @@ def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
         '[{"operation": "move_users", "tenant": "959c02a4-2607-59a4-b981-031904ced410", "kind": "fails", "after": 1}]'
     )
     slugs = [*ORDERS, *MANUAL, *OTHERS]
-    with site(folder, *slugs, speed=60, embedded__faults=faults, embedded__move_time="1s") as there:
+    with site(
+        folder, *slugs, speed=60, embedded__faults=faults, embedded__move_time="1s", embedded__move_chunk="15"
+    ) as there:
         with open_app(settings_for(there.database_url)) as app:
             runs = {slug: _order(app, there.tenants[slug], plan) for slug, plan in ORDERS.items()}
             runs |= {slug: _order(app, there.tenants[slug], plan, Route.MANUAL) for slug, plan in MANUAL.items()}
