@@ -167,7 +167,7 @@ def _plan(app: App, run_id: str) -> str:
     """The id of a plan that will replay a run; a run that a worker has in its hands at that moment would be skipped."""
     limit = time.monotonic() + PATIENCE
     while True:
-        plan, items = app.replays.plan([run_id], Wish(DeadlinePolicy.parse("reset")), actor="operator:ada")
+        plan, items = app.replays.plan([run_id], Wish(DeadlinePolicy.parse("reset"), resolve=True), actor="operator:ada")
         if any(item.will_run for item in items):
             return plan.id
         assert time.monotonic() < limit, items
