@@ -166,8 +166,9 @@ def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
 def _plan(app: App, run_id: str) -> str:
     """The id of a plan that will replay a run; a run that a worker has in its hands at that moment would be skipped."""
     limit = time.monotonic() + PATIENCE
+    wish = Wish(DeadlinePolicy.parse("reset"), resolve=True)
     while True:
-        plan, items = app.replays.plan([run_id], Wish(DeadlinePolicy.parse("reset"), resolve=True), actor="operator:ada")
+        plan, items = app.replays.plan([run_id], wish, actor="operator:ada")
         if any(item.will_run for item in items):
             return plan.id
         assert time.monotonic() < limit, items
