@@ -149,7 +149,9 @@ def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
         '[{"operation": "move_users", "tenant": "959c02a4-2607-59a4-b981-031904ced410", "kind": "fails", "after": 1}]'
     )
     slugs = [*ORDERS, *MANUAL, *OTHERS]
-    with site(folder, *slugs, speed=60, embedded__faults=faults, embedded__move_time="1s") as there:
+    with site(
+        folder, *slugs, speed=60, embedded__faults=faults, embedded__move_time="1s", embedded__move_chunk="15"
+    ) as there:
         with open_app(settings_for(there.database_url)) as app:
             runs = {slug: _order(app, there.tenants[slug], plan) for slug, plan in ORDERS.items()}
             runs |= {slug: _order(app, there.tenants[slug], plan, Route.MANUAL) for slug, plan in MANUAL.items()}
@@ -164,8 +166,9 @@ def stage(folder: Path) -> Iterator[tuple[Site, Known]]:
 def _plan(app: App, run_id: str) -> str:
     """The id of a plan that will replay a run; a run that a worker has in its hands at that moment would be skipped."""
     limit = time.monotonic() + PATIENCE
+    wish = Wish(DeadlinePolicy.parse("reset"), resolve=True)
     while True:
-        plan, items = app.replays.plan([run_id], Wish(DeadlinePolicy.parse("reset")), actor="operator:ada")
+        plan, items = app.replays.plan([run_id], wish, actor="operator:ada")
         if any(item.will_run for item in items):
             return plan.id
         assert time.monotonic() < limit, items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,11 @@ def test_nothing_names_a_registry_or_a_path_of_one_machine() -> None:
         if (found := pattern.search(path.read_text(encoding="utf-8", errors="ignore")))
     }
     assert {} == named
+
+
+def test_a_command_that_serves_nothing_loads_no_server() -> None:
+    code = "import sys, overstap.entrypoints.cli.main; print({'fastapi', 'uvicorn', 'nicegui'} & sys.modules.keys())"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "set()" == loaded.stdout.strip()

@@ -15,6 +15,9 @@ from console_stage import PAGES, Known, stage
 LANGUAGES = {"en": "en-GB", "nl": "nl"}
 PHONE = {"width": 320, "height": 700}
 DESKTOP = {"width": 1280, "height": 800}
+WIDEST = """[...document.querySelectorAll('body *')]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest('.scrolls'))
+    .slice(-3).map((one) => one.outerHTML.slice(0, 120)).join(' ')"""
 REGISTERED_LATE = {"/sign-in", "/{unknown:path}"}
 """By `add_console`, which a process does once."""
 WITHOUT_CONTENT = {"/", "/tenants/{tenant_id}", "/tenants/{tenant_id}/status"}
@@ -81,7 +84,7 @@ class Visitor:
         page.set_viewport_size(PHONE)
         wide = page.evaluate("document.scrollingElement.scrollWidth")
         if wide > PHONE["width"]:
-            self.problems.append(f"is {wide} pixels wide on a phone")
+            self.problems.append(f"is {wide} pixels wide on a phone, because of {page.evaluate(WIDEST)}")
         return list(self.problems)
 
 

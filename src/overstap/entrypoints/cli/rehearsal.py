@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -15,10 +14,8 @@ from overstap.app.tokens import LINK_TIME
 from overstap.bootstrap import App
 from overstap.clock import format_duration
 from overstap.entrypoints import run_shapes
-from overstap.entrypoints.api.server import listen
 from overstap.entrypoints.cli.daemon import StopSwitch, work
 from overstap.entrypoints.cli.face import Face, command
-from overstap.entrypoints.cli.serving import Site, site
 from overstap.entrypoints.demo.endings import EXPECTED, Ending
 from overstap.entrypoints.demo.play import Play
 from overstap.entrypoints.demo.screen import Screen, summary
@@ -26,9 +23,11 @@ from overstap.entrypoints.demo.script import Script, read_script
 from overstap.errors import BadInput
 from overstap.logs import configure_logs
 
+if TYPE_CHECKING:
+    from overstap.entrypoints.cli.site import Site
+
 _LIMIT = 100.0  # seconds of the machine's time, then the demo has failed
-_HOST = "127.0.0.1"
-_OWN = {"issuer": "", "public_url": f"http://{_HOST}"}
+_OWN = {"issuer": "", "public_url": "http://127.0.0.1"}
 """The demo is for whoever started it, on this machine: they sign in by its link."""
 
 
@@ -63,9 +62,11 @@ def demo(
 
 
 def _perform(face: Face, script: Script, until: float, log: TextIO, *, plain: bool, stay: bool) -> bool:
+    from overstap.entrypoints.cli.site import private_site  # noqa: PLC0415 - a second that no other command needs
+
     with (
         face.app(upgrade=True, speed=script.pacing.speed, create=True, log=log) as app,
-        site(app, _listening(app.settings.api.port)) as there,
+        private_site(app) as there,
     ):
         screen = Screen(face.out, plain)
         screen.line(f"Database: {app.database.describe()}")
@@ -121,14 +122,6 @@ def _admit_guest(app: App, tenant_id: str) -> tuple[str, str]:
         "guest", [Role.TENANT_ADMIN], actor="operator:demo", reason="the demo's guest", tenant_id=tenant_id, upn=upn
     )
     return upn, made[1]
-
-
-def _listening(port: int) -> socket.socket:
-    """A socket for this machine alone: at the port of the settings, or where that is taken at any other."""
-    try:
-        return listen(_HOST, port)
-    except BadInput:
-        return listen(_HOST, 0)
 
 
 def _fresh(folder: Path) -> Path:
