@@ -13,6 +13,7 @@ from overstap.language import Language, lazy_gettext, lazy_ngettext
 from overstap.workflow.definition import Definition
 
 _ACTIVE = lazy_ngettext("{count} active run", "{count} active runs")
+_NONE_ACTIVE = lazy_gettext("No active runs")
 
 
 def runs_in(definition: Definition, name: str) -> str:
@@ -34,7 +35,7 @@ def active_runs(words: Language, definition: Definition, found: Found) -> str:
     """How many runs of a workflow have not ended."""
     places = [found.places.get(where, EMPTY) for where in places_of(definition)]
     runs = sum(one.runs for one in places if one.oldest is not None)
-    return told(chip(words.say(_ACTIVE, count=runs), "info" if runs else "plain"))
+    return told(chip(words.say(_ACTIVE, count=runs), "info") if runs else chip(words.say(_NONE_ACTIVE)))
 
 
 def state_chart(words: Language, definition: Definition, found: Found) -> h.Element:
