@@ -130,6 +130,7 @@ def whole(visit: Visit, task: Task, manner: Manner) -> None:
                 ]
             )
         ],
+        classes="parts",
     )
     with ui.element("div").classes("buttons"):
         _answer(visit, task, manner, declined=False)

@@ -78,6 +78,7 @@ async def _present(visit: Visit, run_id: str) -> None:
         show(
             _card(visit, lazy_gettext("Where it stands"), header.header(visit, now.look)),
             _card(visit, lazy_gettext("Why"), header.explanation(visit, why)),
+            classes="parts",
         )
         parts.put(now.look, here)
     if now.look.run.ended_at is None:
@@ -109,7 +110,7 @@ def show_title(visit: Visit, look: Look) -> None:
 
 
 def _card(visit: Visit, title: Message, *content: h.Node, id_: str | None = None) -> h.Element:
-    return h.section(".card", id=id_)[h.h2[visit.say(title)], content]
+    return h.section(".card.part", id=id_)[h.h2[visit.say(title)], content]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ class _Parts:
                 lazy_gettext("Signals"),
                 h.div(data_live=None if look.past else "signals")[outside.signals(visit, look)],
             ),
+            classes="parts",
         )
 
 
