@@ -31,6 +31,7 @@ def standing(followed: Followed) -> dict[str, str]:
     return {one.phase.value: one.standing.value for one in followed.passages}
 
 
+@pytest.mark.rule("R30", "R31")
 def test_users_that_are_moved_are_counted_and_tell_when_it_is_done(make_world: MakeWorld) -> None:
     world = make_world(embedded=SLOW)
     run = world.order(users=6)
@@ -51,6 +52,7 @@ def test_users_that_are_moved_are_counted_and_tell_when_it_is_done(make_world: M
     } == standing(second)  # fmt: skip
 
 
+@pytest.mark.rule("R18", "R19")
 def test_the_old_plan_is_billed_until_the_order_and_the_new_one_from_the_end_on(make_world: MakeWorld) -> None:
     world = make_world(embedded=SLOW)
     run = world.order()
@@ -65,6 +67,7 @@ def test_the_old_plan_is_billed_until_the_order_and_the_new_one_from_the_end_on(
     assert {Standing.DONE} == {one.standing for one in after.passages}
 
 
+@pytest.mark.rule("R19")
 def test_an_old_billing_that_is_kept_is_told(make_world: MakeWorld) -> None:
     world = make_world(embedded=SLOW, rules={"keep_old_billing": True})
     run = world.order()
@@ -73,6 +76,7 @@ def test_an_old_billing_that_is_kept_is_told(make_world: MakeWorld) -> None:
     assert Billed.OLD is follow(world, run).billed
 
 
+@pytest.mark.rule("R34", "R35", "R37", "R39")
 def test_a_credit_check_locks_only_the_commerce_and_has_an_end(make_world: MakeWorld) -> None:
     world = make_world(embedded=UNDECIDED)
     run = world.order(payment="invoice")
@@ -103,6 +107,7 @@ def test_who_called_a_change_off_is_told_with_the_reason(make_world: MakeWorld) 
     assert not follow(world, run).cancellable
 
 
+@pytest.mark.rule("R32")
 def test_an_escalated_change_counts_on_from_where_it_was(make_world: MakeWorld) -> None:
     fault = {"operation": "move_users", "kind": "fails", "after": 1}
     world = make_world(embedded={"move_chunk": 2}, faults=fault)

@@ -19,7 +19,6 @@ from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
-from overstap.app.following import Following
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
@@ -38,6 +37,7 @@ from overstap.app.verify import Verifier, VerifyReport
 from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
+from overstap.bootstrap.following import make_following
 from overstap.bootstrap.overview import make_dashboard, make_overview
 from overstap.bootstrap.replays import open_replays
 from overstap.bootstrap.rules import limits_of_rules, make_guard
@@ -163,19 +163,11 @@ class App:
         self.dashboard = make_dashboard(database, settings, self.clock, lambda: self.late_after)
         self.overview = make_overview(database, self.search, self.service, self.library, self.clock)
         self.readiness = Readiness(database, self.dashboard)
+        history, beat = History(database), settings.worker.heartbeat
         self.looking = Looking(
-            self.runs,
-            History(database),
-            self.lines,
-            self.tasks,
-            self.operators,
-            self.library,
-            self.clock,
-            beat=settings.worker.heartbeat,
+            self.runs, history, self.lines, self.tasks, self.operators, self.library, self.clock, beat=beat
         )
-        self.following = Following(
-            self.runs, History(database), Past(database), self.tasks, self.operators, guard, self.clock
-        )
+        self.following = make_following(database, self.runs, self.tasks, self.operators, guard, self.clock)
         for definition in self.library.all():
             self.fleet.pin(definition.name, definition.version, definition.digest, self.clock.now())
 

@@ -91,6 +91,7 @@ def part(page: Page, heading: str) -> Locator:
     return page.locator("section.card", has=page.get_by_role("heading", name=heading))
 
 
+@pytest.mark.rule("R15", "R17", "R18", "R28", "R35", "R37", "R38")
 def test_two_windows_see_the_approved_credit_within_two_seconds(there: Customers, context: BrowserContext) -> None:
     first = there.open(context, "molenaar-techniek")
     second = context.new_page()
@@ -118,6 +119,7 @@ def test_two_windows_see_the_approved_credit_within_two_seconds(there: Customers
     landed.context.close()
 
 
+@pytest.mark.rule("R19", "R21")
 def test_a_page_that_is_opened_again_during_the_migration_goes_on(there: Customers, context: BrowserContext) -> None:
     there.app.operators.pause(Scope.STEP, "reassign_licences", **WHO)
     there.order("northwind-dental")
@@ -138,6 +140,7 @@ def test_a_page_that_is_opened_again_during_the_migration_goes_on(there: Custome
     expect(again.get_by_role("link", name="To the licences")).to_be_visible()
 
 
+@pytest.mark.rule("R32")
 def test_a_change_that_takes_an_hour_says_that_support_was_called(there: Customers, context: BrowserContext) -> None:
     page = there.open(context, "harbour-logistics")
     note = page.locator(".note", has_text="Support has been called")
@@ -146,6 +149,7 @@ def test_a_change_that_takes_an_hour_says_that_support_was_called(there: Custome
     expect(page.locator("[data-live=notes]")).to_contain_text("tried again by itself")
 
 
+@pytest.mark.rule("R39")
 def test_a_declined_credit_says_what_it_means_and_what_to_do(there: Customers, context: BrowserContext) -> None:
     page = there.open(context, "stichting-het-anker")
     expect(headline(page)).to_have_text("Your plan could not be changed. You still have Exchange Online Kiosk.")

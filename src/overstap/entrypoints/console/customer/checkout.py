@@ -51,8 +51,6 @@ _DIALOG = lazy_gettext("Subscription")
 _UPDATE = lazy_gettext("Update cart")
 _ADD = lazy_gettext("You can add licences now; you have {seats}. To have fewer, call billing support.")
 _WHOLE = lazy_gettext("Write a whole number of licences, from 1 to {most}.")
-_ONLY_BEFORE = frozenset({"acknowledgement_missing"})
-"""What stops an order on *Controleren* and is put right on *Voorbereiden*."""
 
 
 @page("/tenants/{tenant_id}/prepare", _PREPARE, "make_quote")
