@@ -61,7 +61,6 @@ def add_console(api: FastAPI, app: App) -> None:
     nicegui.app.add_static_files(STATIC, str(_FOLDER), max_cache_age=31_536_000)
     home.register_last()
     nicegui.app.on_exception(lambda error: log.error("page_failed", exc_info=error))
-    nicegui.app.add_middleware(_OwnPages)
     ui.add_head_html(_assets(), shared=True)
     for locale in LOCALES:
         _say_what_nicegui_says(language(locale))
@@ -81,7 +80,7 @@ def add_console(api: FastAPI, app: App) -> None:
     take_from_own_sockets_only()
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
-    api.router.routes[-1] = _Pages("/", app=mounted.app)
+    api.router.routes[-1] = _Pages("/", app=_OwnPages(mounted.app))
 
 
 def _say_what_nicegui_says(words: Language) -> None:
