@@ -17,7 +17,7 @@ quietly = @printf '%s\n' '$(1)'; said=$$($(2) 2>&1) || { printf '%s\n' "$$said";
 COMMA := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint messages docs fuzz bench bench-peers lock clean
+.PHONY: help demo test chromium screenshots lint messages docs fuzz bench bench-peers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,8 +25,14 @@ help: ## list the targets
 demo: $(READY) ## a fresh database, eleven tenants, every ending of a plan change; under a minute
 	@$(BIN)/overstap demo
 
-test: lint ## the checks of `make lint`, then all tests, on SQLite and on PostgreSQL
+test: lint chromium ## the checks of `make lint`, then all tests, on SQLite, on PostgreSQL and in Chromium
 	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+chromium: $(READY) ## install Debian's Chromium for the tests in a browser, where it is missing and you may
+	$(call quietly,chromium,$(BIN)/python tests/chromium.py)
+
+screenshots: chromium ## play the demo and take the pictures of its console anew, for README.md and docs/console.md
+	@$(BIN)/python tests/pictures.py
 
 lint: $(READY) ## style (ruff), types (mypy) and the direction of imports (import-linter)
 	$(call quietly,ruff check,$(BIN)/ruff check --quiet)

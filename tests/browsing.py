@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from chromium import chromium
 from overstap.app.principals import STAFF, Role
 from overstap.bootstrap import open_app
 from overstap.providers.graph_export import read_export
@@ -26,24 +26,6 @@ FLAGS = (
 )  # fmt: skip
 PATIENCE = 30.0
 """Seconds that a server has to start, and a page to come."""
-MISSING = "The browser tests need Chromium: apt-get install --yes chromium (as root), or name one in OVERSTAP_CHROMIUM."
-
-
-def chromium() -> str:
-    """The system's Chromium; Debian's package is installed where it is missing and this user may.
-
-    Raises:
-        RuntimeError: saying in one line what to install.
-    """
-    found = os.environ.get("OVERSTAP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        with suppress(subprocess.CalledProcessError):
-            for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-                subprocess.run(["apt-get", "--quiet", *command], check=True, capture_output=True)
-        found = shutil.which("chromium")
-    if found is None:
-        raise RuntimeError(MISSING)
-    return found
 
 
 def launched(playwright: Playwright, executable: str) -> Browser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -57,16 +57,16 @@ def stories(draw: st.DrawFn) -> Story:
     definition = draw(st.sampled_from(definitions()))
     decision = submit(definition, "r1", "acme", ORDER, "operator", START)
     journal, runs, now = [decision.entry], [decision.run], START
-    for number in range(draw(st.integers(0, 40))):
+    for number in range(draw(_LENGTHS)):
         run = runs[-1]
-        now += draw(st.sampled_from([timedelta(0), timedelta(milliseconds=7), timedelta(minutes=3), timedelta(days=8)]))
+        now += draw(_GAPS)
         inbox: list[Signal] = []
-        if draw(st.integers(0, 3)) == 0:
-            event = draw(st.sampled_from(sorted(definition.events)))
-            inbox = [Signal(f"s{number}", event, "so it is", "operator:ada", now - draw(st.sampled_from(_DELAYS)))]
+        if draw(_FOUR) == 0:
+            event = draw(_events(definition))
+            inbox = [Signal(f"s{number}", event, "so it is", "operator:ada", now - draw(_DELAYS))]
         match next_action(definition, run, inbox, now):
             case Perform(step=step):
-                decision = settle(definition, run, draw(_outcomes(step, now)), now)
+                decision = settle(definition, run, _at(now, draw(_outcomes(step))), now)
             case Receive(signal=signal):
                 decision = receive(definition, run, signal, now)
             case Discard(signal=signal):
@@ -77,19 +77,38 @@ def stories(draw: st.DrawFn) -> Story:
                 continue
         journal.append(decision.entry)
         runs.append(decision.run)
-    return Story(definition, journal, runs, now + draw(st.sampled_from(_DELAYS)))
+    return Story(definition, journal, runs, now + draw(_DELAYS))
 
 
-_DELAYS = [timedelta(0), timedelta(seconds=40), timedelta(hours=2), timedelta(days=20)]
+# Made once: Hypothesis looks at each new strategy before it draws from it, which took longer than drawing.
+_LENGTHS = st.integers(0, 40)
+_GAPS = st.sampled_from([timedelta(0), timedelta(milliseconds=7), timedelta(minutes=3), timedelta(days=8)])
+_DELAYS = st.sampled_from([timedelta(0), timedelta(seconds=40), timedelta(hours=2), timedelta(days=20)])
+_FOUR = st.integers(0, 3)
+_DATA = st.dictionaries(st.sampled_from("abc"), STORABLE | st.dictionaries(st.sampled_from("xy"), st.none()))
+_IN_AN_HOUR = START + timedelta(hours=1)
 
 
-def _outcomes(step: str, now: datetime) -> st.SearchStrategy[Outcome]:
+@cache
+def _events(definition: Definition) -> st.SearchStrategy[str]:
+    return st.sampled_from(sorted(definition.events))
+
+
+@cache
+def _outcomes(step: str) -> st.SearchStrategy[Outcome]:
+    """What a step may answer; moments are counted from the start."""
     events = st.sampled_from([None, None, *sorted(STEP_EVENTS[step])])
-    data = st.dictionaries(st.sampled_from("abc"), STORABLE | st.dictionaries(st.sampled_from("xy"), st.none()))
     return st.one_of(
-        st.builds(Done, event=events, data=data),
-        st.builds(Progress, done=st.integers(0, 9), total=st.just(9), data=data),
+        st.builds(Done, event=events, data=_DATA),
+        st.builds(Progress, done=st.integers(0, 9), total=st.just(9), data=_DATA),
         st.builds(Retry, reason=st.just("rain")),
-        st.builds(Stop, reason=st.just("snow"), data=data),
-        st.builds(Wait, until=st.sampled_from([None, now + timedelta(hours=1)])),
+        st.builds(Stop, reason=st.just("snow"), data=_DATA),
+        st.builds(Wait, until=st.sampled_from([None, _IN_AN_HOUR])),
     )
+
+
+def _at(now: datetime, outcome: Outcome) -> Outcome:
+    """An outcome as it is given at a moment."""
+    if isinstance(outcome, Wait) and outcome.until is not None:
+        return replace(outcome, until=outcome.until + (now - START))
+    return outcome

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overstap.app.figures import CountedClaims, Spread, WorkerFigures
 from overstap.app.mailbox import StepEnded
@@ -67,11 +69,22 @@ def test_a_value_on_a_bound_is_below_it() -> None:
     assert ([2, 2, 1], 7.5) == (spread.counts, spread.total)
 
 
+@given(values=st.lists(st.floats(0, 4)))
+def test_many_values_are_counted_as_each_by_itself(values: list[float]) -> None:
+    together, apart = Spread((1.0, 2.0, 3.0)), Spread((1.0, 2.0, 3.0))
+    together.add_all(values)
+    for value in values:
+        apart.add(value)
+
+    assert apart.counts == together.counts
+    assert apart.total == pytest.approx(together.total)
+
+
 def test_steps_are_counted_by_name_and_failed_tries_apart(end: End) -> None:
     figures = WorkerFigures()
     pace = Pace(0.0, figures)
-    for ended in (end(Done(), 0.2), end(Retry("no"), 0.3), end(Done(), 0.5)):
-        pace.step(ended)
+    pace.steps_ended([end(Done(), 0.2), end(Retry("no"), 0.3)])
+    pace.steps_ended([end(Done(), 0.5)])
 
     assert {"walk": 1.0} == {name: spread.total for name, spread in figures.steps.items()}
     assert [3] == [sum(spread.counts) for spread in figures.steps.values()]

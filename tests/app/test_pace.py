@@ -21,8 +21,7 @@ LATE_AFTER = timedelta(seconds=15)
 
 
 def steps(pace: Pace, count: int) -> None:
-    for _ in range(count):
-        pace.step(LOST)
+    pace.steps_ended([LOST] * count)
 
 
 def test_the_rate_is_over_the_time_since_the_start_at_first() -> None:

@@ -125,6 +125,13 @@ def test_the_manual_way_is_open_where_the_wizard_only_does_not_do_it(
     assert manual == one.manual, law
 
 
+@pytest.mark.rule("R47")
+def test_the_manual_way_leads_to_any_other_plan() -> None:
+    (one,) = look(subscription("e4"))
+
+    assert [plan for plan in CATALOG.plans if plan != "e4"] == [plan.id for plan in one.by_hand]
+
+
 @pytest.mark.rule("R3")
 @pytest.mark.parametrize(("upn", "reasons"), [("jan@x.example", []), ("piet@x.example", ["role_too_low"])])
 def test_an_admin_whose_role_is_too_low_has_no_options(upn: str, reasons: list[str]) -> None:

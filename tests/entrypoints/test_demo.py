@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,17 +141,73 @@ def test_the_demo_takes_no_database_of_somebody_else(bare: Callable[..., Any], t
     assert "--database-dir" in said.err
 
 
-def test_the_demo_shows_every_ending_and_finds_no_breach(tmp_path: Path) -> None:
-    # At the demo's own speed: a faster one lets other changes escalate while the machine is busy.
+def test_a_demo_that_nobody_watches_ends_by_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "script"
+    shutil.copytree(data_path("demo") / "northwind-dental", folder / "northwind-dental")
+    (folder / "demo.toml").write_text(
+        '[clock]\nspeed = 600\n[[changes]]\ntenant = "northwind-dental"\nto = "e3"\n'
+        '[[encore]]\ntenant = "northwind-dental"\nto = "e4"\n'
+    )
     command = [sys.executable, "-m", "overstap", "demo"]
+    environment = {**os.environ, "OVERSTAP_DEMO_DIR": str(folder), "OVERSTAP_EMBEDDED__MOVE_TIME": "1s"}
 
-    played = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    played = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
-    assert (0, "") == (played.returncode, played.stderr)
-    summary = played.stdout[played.stdout.index("How it ended") :]
-    for words in (
-        "completed", "escalated and recovered  Harbour Logistics", "expired after two weeks  Van Dijk Advocaten",
-        "credit declined          Stichting Het Anker", "rolled back              Lakeside Clinic",
-        "refused                  Tuincentrum Groen: Licence conflict: two users need valid licences", "no breach",
-    ):  # fmt: skip
-        assert words in summary
+    assert (1, "") == (played.returncode, played.stderr)
+    assert "Northwind Dental, e1 → e3" in played.stdout
+    assert "No tenant shows this ending: rolled back." in played.stdout
+    assert "The console stays" not in played.stdout
+
+
+@pytest.fixture
+def staying(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    # At the demo's own speed: a faster one lets other changes escalate while the machine is busy.
+    command = [sys.executable, "-m", "overstap", "demo", "--stay"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def upto(process: subprocess.Popen[str], words: str) -> list[str]:
+    """The lines that a process says, to the first with these words."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if words in line:
+            return lines
+    raise AssertionError(f"it never said {words!r}:\n" + "\n".join(lines))
+
+
+def test_the_demo_shows_every_ending_in_a_console_too_and_stays_for_who_looks_around(
+    staying: subprocess.Popen[str],
+) -> None:
+    link = upto(staying, "Console:")[-1].split()[1]
+    address = link.split("/api/")[0]
+    with httpx.Client(base_url=address, follow_redirects=True) as staff:
+        console = staff.get(link)
+        assert (200, "/console") == (console.status_code, console.url.path)
+
+        assert staff.get("/api/v1/runs").json()["items"]
+        said = "\n".join(upto(staying, "The console stays"))
+        summary = said[said.index("How it ended") :]
+        for words in (
+            "completed", "escalated and recovered  Harbour Logistics", "expired after two weeks  Van Dijk Advocaten",
+            "credit declined          Stichting Het Anker", "rolled back              Lakeside Clinic",
+            "refused                  Tuincentrum Groen: Licence conflict: two users need valid licences", "no breach",
+        ):  # fmt: skip
+            assert words in summary
+
+        token = upto(staying, "ovs_")[-1].strip()
+        going = {run["target_plan"]: run["state"] for run in staff.get("/api/v1/runs?limit=4").json()["items"]}
+        assert {"e4", "education-a3", "e3", "midsize"} == going.keys()
+    with httpx.Client(base_url=address) as guest:
+        guest.post("/sign-in", data={"token": token, "to": "/"})
+        me = guest.get("/api/v1/me").json()
+        assert (["tenant_admin"], "jan.devries@bakkerijdevries.onmicrosoft.com") == (me["roles"], me["upn"])
+
+    staying.send_signal(signal.SIGINT)
+    _, complaints = staying.communicate(timeout=30)
+    assert (0, "") == (staying.returncode, complaints)

@@ -171,6 +171,37 @@ def test_what_is_bought_is_there_at_once_and_billed_unless_it_is_paid_beforehand
     assert billed == office.billed(bought)
 
 
+@pytest.mark.rule("R9")
+def test_more_seats_end_a_licence_conflict_and_leave_all_else_as_it_is(office: Office) -> None:
+    office.assign("acme-new", key="four")
+    with pytest.raises(Refused, match="1 too few"):
+        office.assign("acme-late", key="five")
+    before = office.provider.tenant("acme").subscription("acme-e1")
+    assert before is not None
+
+    office.ask("add_seats", subscription_id="acme-e1", seats=2)
+
+    assert replace(before, seats=6) == office.provider.tenant("acme").subscription("acme-e1")
+    assert ["acme-late"] == office.assign("acme-late", key="six")["changed"]
+    assert {"seats": 6} == {"seats": office.ask("add_seats", subscription_id="acme-e1", seats=2)["seats"]}
+
+
+def test_what_is_paid_beforehand_gets_no_more_seats(office: Office) -> None:
+    bought = office.buy("buy", payment="prepaid")
+
+    with pytest.raises(Refused, match="paid beforehand"):
+        office.ask("add_seats", subscription_id=bought, seats=1)
+
+
+def test_people_are_all_accounts_with_a_licence_or_without(office: Office) -> None:
+    upns = [one.upn for one in office.provider.people("acme")]
+
+    assert {"New.Comer@acme.example", "late@acme.example", "user0@acme.example"} <= set(upns)
+    assert 5 == len(upns)
+    with pytest.raises(NotFound, match="There is no tenant 'nobody'"):
+        office.provider.people("nobody")
+
+
 def test_what_nobody_holds_is_cancelled_and_billed_no_longer(office: Office) -> None:
     bought = office.buy("buy")
     office.clock.advance(HOUR)

@@ -88,6 +88,7 @@ class Office:
             ],
             "commerce": [
                 lambda: portal.buy("acme", "k1", WHY, seats=2),
+                lambda: portal.add_seats("acme", self.spare, WHY, seats=1),
                 lambda: portal.cancel("acme", self.unused, WHY),
                 lambda: provider.request("buy_subscription", "c", {**wish, **lync, "seats": 3}),
                 lambda: provider.request(
@@ -322,6 +323,25 @@ def test_a_subscription_that_is_about_to_be_changed_is_not_cancelled(make_office
     assert office.source not in {held.id for held in world.app.provider.tenant("acme").subscriptions}
 
 
+@pytest.mark.rule("J2")
+def test_a_subscription_that_is_about_to_be_changed_gets_no_more_seats(make_office: MakeOffice) -> None:
+    office = make_office()
+    office.order()
+
+    with pytest.raises(Conflict, match=rf"signal {office.run} cancel"):
+        office.world.app.portal.add_seats("acme", office.source, WHY, seats=1)
+
+
+@pytest.mark.rule("R9")
+def test_seats_are_added_until_the_limit_of_the_plan(make_office: MakeOffice) -> None:
+    portal = make_office().world.app.portal
+    bought = portal.buy("acme", "small-business", WHY, seats=24)["subscription_id"]
+
+    assert 25 == portal.add_seats("acme", bought, WHY, seats=1)["seats"]
+    with pytest.raises(Refused, match="at most 25 seats, not 26"):
+        portal.add_seats("acme", bought, WHY, seats=1)
+
+
 @pytest.mark.rule("J1", "J2", "J4")
 def test_what_an_admin_does_after_the_end_is_no_breach(make_office: MakeOffice) -> None:
     office = make_office()
@@ -354,6 +374,13 @@ def test_what_an_admin_does_after_the_end_is_no_breach(make_office: MakeOffice) 
         (lambda it: it.portal.buy("acme", "e9", WHY, seats=1), NotFound, "No plan is called 'e9'"),
         (lambda it: it.portal.buy("acme", "k1", WHY, seats=0), BadInput, "at least one seat, not 0"),
         (lambda it: it.portal.buy("acme", "small-business", WHY, seats=9999), Refused, "at most"),
+        (
+            lambda it: it.portal.add_seats("acme", "acme-e1", WHY, seats=0),
+            BadInput,
+            "At least one seat is added, not 0",
+        ),
+        (lambda it: it.portal.add_seats("acme", "nope", WHY, seats=1), NotFound, "no subscription 'nope'"),
+        (lambda it: it.portal.people("nobody"), NotFound, "There is no tenant 'nobody'"),
         (lambda it: it.portal.open("acme", "stranger@acme.example"), Refused, "is no admin of tenant acme"),
         (lambda it: it.portal.open("nobody", ADMIN), NotFound, "There is no tenant 'nobody'"),
     ],

@@ -274,7 +274,9 @@ class RandomWorld(RuleBasedStateMachine):
 
     @rule(
         tenant=st.sampled_from(TENANTS),
-        operation=st.sampled_from(["unassign_licences", "buy_subscription", "assign_licences", "cancel_subscription"]),
+        operation=st.sampled_from(
+            ["unassign_licences", "buy_subscription", "assign_licences", "add_seats", "cancel_subscription"]
+        ),
         number=which_subscription,
         user=st.integers(0, 4),
         busy=st.sampled_from([True, True, False]),
@@ -303,6 +305,7 @@ class RandomWorld(RuleBasedStateMachine):
             "assign_licences": partial(portal.assign, tenant, subscription, users),
             "unassign_licences": partial(portal.unassign, tenant, subscription, users),
             "buy_subscription": partial(portal.buy, tenant, "k1", seats=2),
+            "add_seats": partial(portal.add_seats, tenant, subscription, seats=1),
             "cancel_subscription": partial(portal.cancel, tenant, subscription),
         }
         if not (again and self.wishes):

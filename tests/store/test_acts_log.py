@@ -7,9 +7,10 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from overstap.store.acts_log import ACT, record_act
+from overstap.store.chains import Chains
 from overstap.store.database import Database
 from overstap.workflow.chain import BEGINNING, link
 
@@ -67,3 +68,31 @@ def test_a_moment_counts_and_not_its_time_zone(database: Database) -> None:
         record_act(connection, at=amsterdam, actor="a", kind="paused", subject="s", reason="r", data={"n": 1e16})
 
     assert hashes_hold(database)
+
+
+def test_the_newest_acts_come_first_a_page_at_a_time_by_kind_and_text(database: Database) -> None:
+    for subject in ("engine", "workflow plan_change", "Engine 50%"):
+        act(database, subject)
+    chains = Chains(database)
+
+    assert [3, 2] == [one.seq for one in chains.last_acts(None, 2)]
+    assert [1] == [one.seq for one in chains.last_acts(2, 2)]
+    assert [3, 1] == [one.seq for one in chains.last_acts(None, 9, text="engine")]
+    assert [3] == [one.seq for one in chains.last_acts(None, 9, kind="paused", text="50%")]
+    assert [] == chains.last_acts(None, 9, kind="resumed")
+    assert ["paused"] == chains.kinds_of_acts()
+
+
+def test_an_act_that_cannot_be_read_any_more_does_not_hide_the_others(database: Database) -> None:
+    act(database, "engine")
+    act(database, "engine")
+    with database.write() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("UPDATE act SET data = 'no JSON' WHERE seq = 1"))
+        else:
+            connection.execute(text("UPDATE act SET data = '[]' WHERE seq = 1"))
+
+    newest, broken = Chains(database).last_acts(None, 9)
+    assert newest.record is not None
+    assert newest.record["actor"] == "operator:ada"
+    assert broken.seq == 1

@@ -87,6 +87,20 @@ class Auditing:
         """
         return Head.of(self._checkpoints.make(self._clock.now()))
 
+    def acts(
+        self, before: int | None = None, limit: int = 50, *, kind: str | None = None, text: str | None = None
+    ) -> list[Link]:
+        """What was done that belongs to no single run, the newest first; see `Chains.last_acts`.
+
+        Returns:
+            Each act with its number and hash; its record is None where it cannot be read any more.
+        """
+        return self._chains.last_acts(before, limit, kind=kind, text=text)
+
+    def kinds_of_acts(self) -> list[str]:
+        """The kinds of acts that there are, sorted."""
+        return self._chains.kinds_of_acts()
+
     def verify(self, against: Head | None = None, *, limit: int = 20, progress: Progress | None = None) -> AuditReport:
         """Look for what was changed, removed, inserted, reordered or cut off, and name the first of each chain.
 

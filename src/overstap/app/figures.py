@@ -6,7 +6,8 @@ Plain numbers that one thread adds to, the worker's loop; whoever shows them may
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -40,6 +41,18 @@ class Spread:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def add_all(self, values: Iterable[float]) -> None:
+        """Count many values, with a look for each bucket in place of one for each value."""
+        ordered, below = sorted(values), 0
+        self.total += sum(ordered)
+        for bucket, bound in enumerate(self.bounds):
+            if below == len(ordered):
+                return
+            up_to = bisect_right(ordered, bound, below)
+            self.counts[bucket] += up_to - below
+            below = up_to
+        self.counts[-1] += len(ordered) - below
+
 
 class WorkerFigures:
     """The figures of one process.
@@ -63,19 +76,21 @@ class WorkerFigures:
         self.retries: dict[str, int] = {}
         self.lost = 0
 
-    def step(self, ended: StepEnded) -> None:
-        """Count a step that was done; one that is decided anew is counted then."""
-        settlement = ended.settlement
-        if settlement is None:
-            return
-        entry = settlement.entries[0]
-        name = entry.step or ""
-        spread = self.steps.get(name)
-        if spread is None:
-            spread = self.steps[name] = Spread(_SECONDS)
-        spread.add(ended.took)
-        if entry.kind is Kind.RETRY:
-            self.retries[name] = self.retries.get(name, 0) + 1
+    def steps_ended(self, ended: Iterable[StepEnded]) -> None:
+        """Count steps that were done; one that is decided anew is counted then."""
+        took: defaultdict[str, list[float]] = defaultdict(list)
+        for item in ended:
+            if item.settlement is None:
+                continue
+            entry = item.settlement.entries[0]
+            name = entry.step or ""
+            took[name].append(item.took)
+            if entry.kind is Kind.RETRY:
+                self.retries[name] = self.retries.get(name, 0) + 1
+        for name, values in took.items():
+            if name not in self.steps:
+                self.steps[name] = Spread(_SECONDS)
+            self.steps[name].add_all(values)
 
 
 class CountedClaims(Claims):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +66,11 @@ class Search:
         self._saved = saved
         self._stuck_after = stuck_after
 
+    @property
+    def saved(self) -> list[str]:
+        """The names of the saved filters."""
+        return sorted(self._saved)
+
     def filter(self, name: str | None = None, **given: Any) -> RunFilter:
         """A filter of what is given, over one that is saved: what is given wins.
 
@@ -103,6 +108,10 @@ class Search:
         after = None if cursor is None else _position(cursor, sort)
         found = self._search.page(self._narrowing(wanted), sort, after, limit)
         return [Listed(stored, _cursor(position(stored, sort), sort)) for stored in found]
+
+    def these(self, ids: Sequence[str]) -> list[StoredRun]:
+        """The runs with these ids as they are now, in this order; those that there are not are left out."""
+        return self._search.these(ids)
 
     def listing(
         self,

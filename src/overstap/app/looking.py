@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from overstap.app.explaining import in_its_domain
+from overstap.app.foreseeing import Foreseen, foresee
 from overstap.app.look import Compared, Explained, Look, SentSignal
 from overstap.app.operators import Operators
 from overstap.app.tasks import Tasks
 from overstap.clock import Clock
 from overstap.domain.tasks import ANSWERS
-from overstap.errors import BadInput, NotFound
+from overstap.errors import BadInput, Changed, NotFound
 from overstap.steps import STEP_EVENTS, TASK_STEPS
 from overstap.store.history import History
 from overstap.store.lines import Lines
@@ -174,6 +175,43 @@ class Looking:
         definition = self._library.get(run.workflow, run.version)
         said = explain(definition, run, self._circumstances(stored, now), now)
         return Explained(stored, now, in_its_domain(said, run, self._tasks.of(run), now))
+
+    def foresee(self, run_id: str, act: str, deadline: timedelta | datetime | None = None) -> Foreseen:
+        """What an act would do to a run now.
+
+        Args:
+            act: by the name that `Operators.possible` gives it, or the event that answers a task.
+            deadline: of `extend`: how much later it becomes, or when it is; None while that is not said yet.
+
+        Raises:
+            NotFound: when there is no such run.
+            Conflict: when the run does not allow it.
+            BadInput: when there is no such act.
+        """
+        stored = self._runs.get(run_id)
+        return foresee(
+            self._library.get(stored.run.workflow, stored.run.version), stored, act, deadline, self._clock.now()
+        )
+
+    def still(self, foreseen: Foreseen, deadline: timedelta | datetime | None = None) -> int:
+        """The length of a run's journal, if an act would still do what was foreseen.
+
+        Raises:
+            Changed: when it would do something else by now.
+            Conflict: when the run does not allow it any more.
+        """
+        now = self.foresee(foreseen.run_id, foreseen.act, deadline)
+        if now.sentences != foreseen.sentences:
+            raise Changed("Nothing was done: the run changed meanwhile. Look again at what it would do now.")
+        return now.seq
+
+    def possible(self, run_id: str) -> list[str]:
+        """The acts that a run allows now, by the names of their commands.
+
+        Raises:
+            NotFound: when there is no such run, or the workflow it follows is not here.
+        """
+        return self._operators.possible(self._runs.get(run_id))
 
     def _measure(self, run: Run, now: datetime, last: int | None) -> tuple[list[JournalEntry], Timeline]:
         """The timeline of a run, and the entries that it counts."""

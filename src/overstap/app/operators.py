@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
+from overstap.app.foreseeing import SIGNALS
 from overstap.clock import Clock
 from overstap.domain.reading import one_line
-from overstap.errors import BadInput, Changed, Conflict
+from overstap.errors import BadInput, Conflict
 from overstap.logs import request_id
 from overstap.store.acts import Acts
 from overstap.store.pauses import PauseBook
-from overstap.store.runs import StoredRun
+from overstap.store.runs import StoredRun, ensure_unchanged
 from overstap.workflow import acts
 from overstap.workflow.decide import Decision, awaits_sometime
 from overstap.workflow.definition import Definition
@@ -20,8 +21,6 @@ from overstap.workflow.outcome import Step
 from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.requested import requested
 from overstap.workflow.run import Run
-
-_ANSWERS = {"approve": "credit_approved", "decline": "credit_declined"}
 
 Decide = Callable[[Definition, Run, str, str, datetime], Decision]
 
@@ -110,7 +109,7 @@ class Operators:
         why = one_line(reason, "The reason")
 
         def decide(stored: StoredRun) -> Decision:
-            _ensure_unchanged(stored, if_seq)
+            ensure_unchanged(stored.run, if_seq)
             if stored.claimed_by is None:
                 raise Conflict(f"Cannot take over run {run_id}: no worker holds it.")
             decision = acts.take_over(stored.run, stored.claimed_by, why, actor, self._clock.now())
@@ -175,7 +174,7 @@ class Operators:
         cancellable = awaits_sometime(definition, run.state, "cancel")
         return [
             *acts.possible(definition, run),
-            *(name for name, event in _ANSWERS.items() if event in awaited),
+            *(name for name in ("approve", "decline") if SIGNALS[name] in awaited),
             *(["cancel"] if cancellable else []),
             *(["takeover"] if stored.claimed_by is not None else []),
         ]
@@ -186,7 +185,7 @@ class Operators:
         why = one_line(reason, "The reason")
 
         def change(stored: StoredRun) -> Decision:
-            _ensure_unchanged(stored, if_seq)
+            ensure_unchanged(stored.run, if_seq)
             now, run = self._clock.now(), stored.run
             if idle and stored.claimed_by is not None and stored.claim_until is not None and stored.claim_until > now:
                 until = f"until {stored.claim_until:%H:%M:%S} UTC at most"
@@ -199,23 +198,37 @@ class Operators:
 
         return self._runs.change(run_id, change)
 
+    def pausable(self) -> dict[Scope, list[str]]:
+        """What can be paused, by scope: the names of it in order."""
+        return {
+            Scope.EVERYTHING: [""],
+            Scope.WORKFLOW: sorted({definition.name for definition in self._library.all()}),
+            Scope.STEP: sorted(self._steps),
+            Scope.PROVIDER: sorted({step.provider for step in self._steps.values() if step.provider}),
+        }
+
+    def stopped_by(self, scope: Scope, name: str) -> dict[tuple[str, int, str], list[str]]:
+        """What a pause would keep workers from starting: the steps of each state, by workflow, version and state.
+
+        Raises:
+            BadInput: when there is nothing of that name.
+        """
+        self._ensure_known(scope, name)
+        pause = Pause(scope, name, "", "", self._clock.now())
+        found = {
+            (definition.name, definition.version, state): [
+                step for step in spec.steps if pause.stops(definition.name, self._steps[step])
+            ]
+            for definition in self._library.all()
+            for state, spec in definition.states.items()
+        }
+        return {where: steps for where, steps in found.items() if steps}
+
     def _ensure_known(self, scope: Scope, name: str) -> None:
-        known = {
-            Scope.EVERYTHING: {""},
-            Scope.WORKFLOW: {definition.name for definition in self._library.all()},
-            Scope.STEP: set(self._steps),
-            Scope.PROVIDER: {step.provider for step in self._steps.values() if step.provider},
-        }[scope]
+        known = self.pausable()[scope]
         if name in known:
             return
         if scope is Scope.EVERYTHING:
             raise BadInput(f"Everything is everything: leave {name!r} out.")
         what = f"no {scope} {name!r}" if name else f"a {scope} to name"
-        raise BadInput(f"There is {what}; there is {', '.join(sorted(known))}.")
-
-
-def _ensure_unchanged(stored: StoredRun, if_seq: int | None) -> None:
-    if if_seq is not None and stored.run.seq != if_seq:
-        raise Changed(
-            f"Run {stored.run.id} has gone on: its journal has {stored.run.seq} entries, not {if_seq}. Look again."
-        )
+        raise BadInput(f"There is {what}; there is {', '.join(known)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from overstap.app.figures import WorkerFigures
 from overstap.app.mailbox import StepEnded
@@ -24,10 +25,10 @@ class Pace:
         self._figures = figures
         self._marks = deque([(now, 0)])
 
-    def step(self, ended: StepEnded) -> None:
-        """Count one step that was done."""
-        self.steps += 1
-        self._figures.step(ended)
+    def steps_ended(self, ended: Sequence[StepEnded]) -> None:
+        """Count steps that were done."""
+        self.steps += len(ended)
+        self._figures.steps_ended(ended)
 
     def told(self, now: float) -> tuple[int, float]:
         """All steps, and those per second over the last minute, or since the start; to be asked now and then."""

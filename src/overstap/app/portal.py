@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from overstap.domain.locks import LOCK_OF_OPERATION, ActiveRun, Guard, PortalPag
 from overstap.domain.ports import Provider
 from overstap.domain.reading import one_line
 from overstap.domain.roles import role_of
-from overstap.domain.tenant import BillingFrequency, Licences, PaymentMethod
+from overstap.domain.tenant import BillingFrequency, Licences, PaymentMethod, User
 from overstap.errors import BadInput, Refused
 from overstap.store.runs import Runs
 
@@ -41,6 +41,9 @@ class Office(Provider, Protocol):
 
     def licences(self, tenant_id: str) -> list[Licences]:
         """Who holds the licences of each subscription."""
+
+    def people(self, tenant_id: str) -> Sequence[User]:
+        """A tenant's user accounts, by UPN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,14 @@ class Portal:
         """
         return self._provider.licences(tenant_id)
 
+    def people(self, tenant_id: str) -> Sequence[User]:
+        """A tenant's user accounts, licensed or not, by UPN.
+
+        Raises:
+            NotFound: when there is no such tenant.
+        """
+        return self._provider.people(tenant_id)
+
     def locks(self, tenant_id: str) -> tuple[ActiveRun | None, frozenset[str]]:
         """The run that a tenant has under way, and what it locks now (rules.md R36, J5)."""
         active = self._runs.active_run(tenant_id)
@@ -96,6 +107,10 @@ class Portal:
         """The run that closes a page to a tenant's admins now (rules.md R15); None while it is open."""
         active = self._runs.active_run(tenant_id)
         return active if self._guard.closes(active, page) else None
+
+    def locked(self, tenant_ids: Collection[str]) -> dict[str, tuple[ActiveRun, frozenset[str]]]:
+        """The same of several tenants, by tenant; who has no run under way is left out."""
+        return {one: (run, self._guard.locks(run)) for one, run in self._runs.active_runs(tenant_ids).items()}
 
     def assign(self, tenant_id: str, subscription_id: str, users: Sequence[str], by: By) -> Mapping[str, Any]:
         """Give users a licence: all of them or none; who has one already keeps it (R17).
@@ -150,6 +165,27 @@ class Portal:
             "billing_frequency": billing_frequency.value,
         }
         return self._ask("buy_subscription", tenant_id, wish, by)
+
+    def add_seats(self, tenant_id: str, subscription_id: str, by: By, *, seats: int) -> Mapping[str, Any]:
+        """Buy further seats of a subscription, as a licence conflict asks for (R9, R35).
+
+        Args:
+            seats: how many more.
+
+        Returns:
+            Its `subscription_id`, and how many `seats` it has then.
+
+        Raises:
+            Refused: also when it is paid beforehand, or its plan is not sold with so many seats.
+            Conflict: also when a plan change is about that subscription.
+        """
+        if seats < 1:
+            raise BadInput(f"At least one seat is added, not {seats}.")
+        held = self._provider.tenant(tenant_id).subscription(subscription_id)
+        plan = self._catalog.plans.get(held.plan or "") if held else None
+        if held and plan and plan.seat_limit is not None and held.seats + seats > plan.seat_limit:
+            raise Refused(f"{plan.name_en} is sold with at most {plan.seat_limit} seats, not {held.seats + seats}.")
+        return self._ask("add_seats", tenant_id, {"subscription_id": subscription_id, "seats": seats}, by)
 
     def cancel(self, tenant_id: str, subscription_id: str, by: By) -> Mapping[str, Any]:
         """End a subscription that nobody holds a licence of (R35).

@@ -11,6 +11,7 @@ from overstap.domain.eligibility import Eligibility, check, judge
 from overstap.domain.options import Options, options
 from overstap.domain.ports import Provider
 from overstap.domain.quote import Quote, quote
+from overstap.domain.supposing import Compared, Supposed, suppose
 from overstap.store.past import Past
 from overstap.store.runs import Runs
 from overstap.workflow.files import Library
@@ -55,6 +56,22 @@ class Questions:
         """
         tenant = self._provider.tenant(change.tenant_id)
         return check(tenant, change, self._catalog, self._limits, self._runs.active_run(tenant.id))
+
+    def what_if(self, change: PlanChange, supposed: Supposed) -> Compared:
+        """What the rules would say of a change if some facts were others, beside what they say now.
+
+        Raises:
+            NotFound: when there is no such tenant, subscription or plan.
+            BadInput: when something is supposed of what the tenant does not have.
+        """
+        tenant, active = self._provider.tenant(change.tenant_id), self._runs.active_run(change.tenant_id)
+        other, run = suppose(tenant, change, supposed, active, self._clock.now() + self._limits.credit_window)
+        return Compared(
+            tenant,
+            active,
+            check(tenant, change, self._catalog, self._limits, active),
+            check(other, change, self._catalog, self._limits, run),
+        )
 
     def options(self, tenant_id: str, acting_upn: str | None = None) -> list[Options]:
         """What each subscription of a tenant may change to (rules.md R13, R23, R36, R40, R47).

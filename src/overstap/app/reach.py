@@ -7,6 +7,7 @@ that commits are large; slow ones make it short.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from overstap.settings import WorkerSettings
 
@@ -34,9 +35,12 @@ class Reach:
         self._tick = settings.tick.total_seconds()
         self._average = self._tick
 
-    def learn(self, seconds: float) -> None:
-        """Take one more step into the average."""
-        self._average += _WEIGHT * (max(seconds, _QUICKEST) - self._average)
+    def learn(self, steps: Iterable[float]) -> None:
+        """Take more steps into the average, each by the seconds that it lasted."""
+        average = self._average
+        for seconds in steps:
+            average += _WEIGHT * (max(seconds, _QUICKEST) - average)
+        self._average = average
 
     @property
     def quick(self) -> bool:

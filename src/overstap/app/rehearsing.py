@@ -80,8 +80,11 @@ class Rehearsals:
         self._set_up = set_up
         self._most_runs = most_runs
 
-    def play(self, plan_id: str) -> list[Rehearsed]:
+    def play(self, plan_id: str, tell: Callable[[int, int], None] | None = None) -> list[Rehearsed]:
         """What would become of each run of a plan, within an hour.
+
+        Args:
+            tell: told from time to time of how many runs it is known what would become of them, and of how many.
 
         Raises:
             NotFound: when there is no such plan.
@@ -99,15 +102,18 @@ class Rehearsals:
         with bound_contextvars(rehearsal=plan_id), self._set_up() as (stage, clock):
             copy_runs(self._database, stage.database, run_ids, [item.detail["tenant_id"] for item in items])
             copy_plan(self._database, stage.database, plan_id)
-            return self._played(stage, clock, plan_id)
+            return self._played(stage, clock, plan_id, tell or (lambda _known, _all: None))
 
-    def _played(self, stage: Stage, clock: VirtualClock, plan_id: str) -> list[Rehearsed]:
+    def _played(
+        self, stage: Stage, clock: VirtualClock, plan_id: str, tell: Callable[[int, int], None]
+    ) -> list[Rehearsed]:
         stage.replays.carry_out(plan_id)
         driver = Driver(stage.engine, clock, worker_id="rehearsal", batch=_BATCH)
         end = clock.now() + _MOST
         while True:
             driver.run_until_idle()
             receipt = stage.replays.receipt(plan_id)
+            tell(len(receipt.lines) - len(receipt.under_way), len(receipt.lines))
             due = stage.engine.claims.next_due(clock.now())
             if receipt.settled or due is None or due > end:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from overstap.store.replays import PlanBook, ReplayItem, ReplayPlan
 from overstap.store.runs import StoredRun
 from overstap.workflow.files import Library
 from overstap.workflow.replay import Outcome, Result, outcome
+from overstap.workflow.run import JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,37 @@ def read_receipt(book: PlanBook, library: Library, plan_id: str, now: datetime) 
         NotFound: when there is none with this id.
     """
     plan, items = book.get(plan_id)
-    later = {stored.run.id: (stored, journal) for stored, journal in book.afterwards(plan_id)}
+    return Receipt(plan, read_lines(book, library, plan_id, items, now))
+
+
+def read_lines(
+    book: PlanBook, library: Library, plan_id: str, items: Sequence[ReplayItem], now: datetime
+) -> list[Line]:
+    """What came so far of some of the items of a plan."""
+    replayed = [item.run_id for item in items if item.replayed_seq is not None]
+    later = {stored.run.id: (stored, journal) for stored, journal in book.afterwards(plan_id, replayed)}
     lines = []
     for item in items:
         if item.run_id not in later:
             lines.append(Line(item, None, item.why or item.skipped))
             continue
         stored, journal = later[item.run_id]
-        definition = library.get(stored.run.workflow, stored.run.version)
-        what = outcome(definition, journal[0], journal[1:])
-        lines.append(Line(item, what, None, parked=_parked(stored, now), state=stored.run.state))
-    return Receipt(plan, lines)
+        what = outcome_of(library, stored, journal)
+        lines.append(
+            Line(item, what, None, parked=parked(stored.claimed_by, stored.due_at, now), state=stored.run.state)
+        )
+    return lines
 
 
-def _parked(stored: StoredRun, now: datetime) -> bool:
-    return stored.claimed_by is None and (stored.due_at is None or stored.due_at > now)
+def outcome_of(library: Library, stored: StoredRun, journal: Sequence[JournalEntry]) -> Outcome:
+    """What came of the replay of a run so far.
+
+    Args:
+        journal: of the run, from its replay on.
+    """
+    return outcome(library.get(stored.run.workflow, stored.run.version), journal[0], journal[1:])
+
+
+def parked(claimed_by: str | None, due_at: datetime | None, now: datetime) -> bool:
+    """Whether a run waits for something that may take long: a moment, a signal."""
+    return claimed_by is None and (due_at is None or due_at > now)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from ulid import ULID
 
-from overstap.app.finding import Search, Sort
+from overstap.app.finding import By, Search, Sort
 from overstap.app.replay_planning import Planner, Wish, place_of, unreplayable
 from overstap.app.replay_receipt import Receipt, read_receipt
-from overstap.clock import Clock
+from overstap.clock import Clock, format_duration
 from overstap.domain.reading import one_line
 from overstap.domain.run_filter import RunFilter
 from overstap.errors import BadInput, NotFound, Refused
@@ -30,6 +31,13 @@ _AT_ONCE = 100
 _NOTHING_SAID = (
     "Say which runs: their ids, or a filter such as --stuck. A filter that says nothing would mean every run."
 )
+
+
+class TooMuch(StrEnum):
+    """Of what a plan has so much that a second person approves it."""
+
+    RUNS = "runs"
+    AMOUNT = "amount"
 
 
 class Replays:
@@ -79,23 +87,46 @@ class Replays:
             valid_until=now + self._settings.valid_for,
             options=options,
             digest="",
-            needs_approval=len(will_run) > self._settings.approve_runs or cents > self._settings.approve_cents,
+            needs_approval=bool(self.why_approval(len(will_run), cents)),
         )
         plan = replace(plan, digest=digest_of(plan, items))
         self._book.add(plan, items, "planned")
         return plan, items
+
+    def why_approval(self, runs: int, monthly_cents: int) -> list[TooMuch]:
+        """Why a plan needs a second person; empty when it needs none.
+
+        Args:
+            runs: that it replays.
+            monthly_cents: of their new subscriptions together.
+        """
+        many, dear = runs > self._settings.approve_runs, monthly_cents > self._settings.approve_cents
+        return [why for why, holds in ((TooMuch.RUNS, many), (TooMuch.AMOUNT, dear)) if holds]
+
+    def matches(self, runs: Sequence[str] | RunFilter, most: int) -> tuple[int, list[StoredRun]]:
+        """How many runs a plan would be about now, and the first of them.
+
+        Args:
+            runs: as `plan` takes them.
+            most: how many of the runs are answered.
+
+        Raises:
+            BadInput: when nothing says which runs.
+        """
+        if not isinstance(runs, RunFilter):
+            ids = sorted(set(self._selected(runs)))
+            return len(ids), [one.stored for one in self._book.evidence(ids[:most], journals=False)]
+        wanted = _not_ended(runs)
+        found = self._search.page(wanted, sort=Sort.OLDEST, limit=most)
+        return sum(self._search.count(wanted, by=By.STATUS).values()), [one.stored for one in found]
 
     def _selected(self, runs: Sequence[str] | RunFilter) -> list[str]:
         if not isinstance(runs, RunFilter):
             if not runs:
                 raise BadInput(_NOTHING_SAID)
             return list(runs)
-        if runs.is_empty:
-            raise BadInput(_NOTHING_SAID)
-        active = [str(status) for status in Status if status is not Status.ENDED]
         # A page at a time: PostgreSQL takes no more than 65,535 values in one statement.
-        listing = self._search.listing(replace(runs, status=runs.status or tuple(active)), sort=Sort.OLDEST)
-        ids = [one.stored.run.id for one in listing]
+        ids = [one.stored.run.id for one in self._search.listing(_not_ended(runs), sort=Sort.OLDEST)]
         if not ids:
             raise NotFound("No run that has not ended is like that; `overstap runs list` shows those there are.")
         return ids
@@ -144,6 +175,12 @@ class Replays:
             NotFound: when there is none with this id.
             Refused: when it has expired, waits for approval, or is not what was planned any more.
         """
+        first = self.begin(plan_id, actor=actor, reason=reason)
+        self.carry_out(plan_id)
+        return first
+
+    def begin(self, plan_id: str, *, actor: str, reason: str) -> bool:
+        """Write down that a plan is executed, as `run` does; `carry_out` does what it says."""
         reason = one_line(reason, "The reason of a replay")
         with self._book.hold(plan_id) as held:
             plan, now = held.plan, self._clock.now()
@@ -156,7 +193,6 @@ class Replays:
                         f"`overstap replay approve {plan.id} --reason TEXT`."
                     )
                 held.begin(actor, reason, now)
-        self.carry_out(plan_id)
         return first
 
     def carry_out(self, plan_id: str) -> None:
@@ -199,6 +235,14 @@ class Replays:
         return read_receipt(self._book, self._library, plan_id, self._clock.now())
 
 
+def _not_ended(runs: RunFilter) -> RunFilter:
+    """Which runs a filter means: of those that it finds all that have not ended."""
+    if runs.is_empty:
+        raise BadInput(_NOTHING_SAID)
+    active = tuple(str(status) for status in Status if status is not Status.ENDED)
+    return replace(runs, status=runs.status or active)
+
+
 def _said(runs: Sequence[str] | RunFilter) -> dict[str, Any]:
     """Which runs were asked for, as JSON values."""
     if not isinstance(runs, RunFilter):
@@ -208,7 +252,12 @@ def _said(runs: Sequence[str] | RunFilter) -> dict[str, Any]:
 
 
 def _plainly(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else str(value)
+    match value:
+        case timedelta():
+            return format_duration(value)
+        case datetime():
+            return value.isoformat()
+    return list(value)
 
 
 def _ensure_sound(plan: ReplayPlan, items: Sequence[ReplayItem], now: datetime) -> None:

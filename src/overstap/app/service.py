@@ -38,12 +38,15 @@ WORKFLOWS = {Route.WIZARD: "plan_change", Route.MANUAL: "manual_change"}
 class Registry(Provider, Protocol):
     """A provider that tenants can be brought into."""
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         """The facts of tenants, by name and id.
 
         Args:
             after: only those behind this name and id.
             limit: how many at most; None for all.
+            text: only those that have it in their name, their id or one of their domains, in large or small letters.
         """
 
     def import_tenants(self, exports: Sequence[TenantExport], now: datetime) -> list[Tenant]:
@@ -133,15 +136,28 @@ class Service:
         self._runs.insert(requested(decision, None, request_id()), key, priority)
         return self._runs.get(run_id)
 
+    def ordered(self, key: str) -> StoredRun | None:
+        """The run that was ordered under an idempotency key, None while there is none."""
+        return self._runs.by_key(key)
+
     def signal(
-        self, run_id: str, event: str, *, reason: str, actor: str = "operator", signal_id: str | None = None
+        self,
+        run_id: str,
+        event: str,
+        *,
+        reason: str,
+        actor: str = "operator",
+        signal_id: str | None = None,
+        if_seq: int | None = None,
     ) -> StoredRun:
         """Send a run something from outside; a signal that comes early waits for its state.
 
         Args:
             signal_id: what a repeat is recognised by, which does nothing; None makes it another signal each time.
+            if_seq: the length that the run's journal must have; None for any.
 
         Raises:
+            Changed: when the journal has grown since.
             BadInput: when the run's workflow awaits no such event, it answers a task, or the reason is empty.
             NotFound: when there is no such run.
             Conflict: when the run cannot come to a state that awaits it any more.
@@ -158,7 +174,7 @@ class Service:
         acceptable = [name for name in definition.states if awaits_sometime(definition, name, event)]
         now = self._clock.now()
         sent = Signal(signal_id or str(ULID.from_datetime(now)), event, reason, actor, now, request_id())
-        self._runs.signal(run_id, sent, acceptable=acceptable)
+        self._runs.signal(run_id, sent, acceptable=acceptable, if_seq=if_seq)
         return self._runs.get(run_id)
 
     def run(self, run_id: str) -> StoredRun:
@@ -197,9 +213,11 @@ class Service:
         """
         return self._provider.import_tenants(exports, self._clock.now())
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         """The facts of tenants, by name and id; see `Registry.tenants`."""
-        return self._provider.tenants(after, limit)
+        return self._provider.tenants(after, limit, text)
 
     def tenant(self, tenant_id: str) -> Tenant:
         """The facts of one tenant as they are now.

@@ -121,6 +121,16 @@ class Tasks:
             facts=facts(run.input, run.data, self._catalog),
         )
 
+    def heading(self, run: Run, spoken: Language) -> str | None:
+        """What a run asks of somebody now, in a few words, as `Task.title`; asks nothing of the database."""
+        try:
+            step = _asks(self._state(run))
+        except NotFound:
+            return None
+        if step is None or run.deadline_at is None:
+            return None
+        return TASK_STEPS[step].heading(spoken, facts(run.input, run.data, self._catalog))
+
     def get(self, task_id: str) -> Task:
         """The open task with that id.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from overstap.app.auditing import Progress
 from overstap.domain.locks import LOCKS_BY_STATE
 from overstap.errors import OverstapError
 from overstap.store.audit import Audit, History
@@ -69,8 +70,12 @@ class Verifier:
         self._books = books
         self._library = library
 
-    def verify(self) -> VerifyReport:
-        """Check every truth; never raises for a breach."""
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Check every truth; never raises for a breach.
+
+        Args:
+            progress: told how many runs were looked at, and of how many; what is beside them comes after.
+        """
         fold_check = Check("J6", "A run's journal, folded from its first entry, gives the stored run")
         end_check = Check("J4", "Ended runs stay ended: nothing is due, held or written after the end")
         lock_check = Check(
@@ -88,7 +93,10 @@ class Verifier:
         )
 
         def histories() -> Iterator[str | None]:
-            for history in self._audit.histories():
+            total = self._audit.count() if progress else 0
+            for number, history in enumerate(self._audit.histories(), 1):
+                if progress:
+                    progress(number, total)
                 yield from self._fold(history)
                 if history.stored is not None:
                     self._check_version(version_check, history.stored)

@@ -221,12 +221,11 @@ class Worker:
 
     def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
         work, again = [], []
+        self._reach.learn([item.took for item in ended if item.performed is not None])
+        self._pace.steps_ended(ended)
         for item in ended:
             run_id = item.claim.run.id
             self._crew.forget(run_id)
-            if item.performed is not None:
-                self._reach.learn(item.took)
-            self._pace.step(item)
             claim = self._held.get(run_id)
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work

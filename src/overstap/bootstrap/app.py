@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from overstap.app.auditing import Auditing
+from overstap.app.auditing import Auditing, Progress
 from overstap.app.catalog_file import load_catalog
 from overstap.app.channels import open_channels
 from overstap.app.credit_decisions import CreditDecisions
@@ -19,7 +19,6 @@ from overstap.app.delivering import Deliveries, DeliveringThread, Shape
 from overstap.app.engine import Engine
 from overstap.app.figures import CountedClaims, WorkerFigures
 from overstap.app.finding import Search
-from overstap.app.gauges import Dashboard
 from overstap.app.limiting import Gate, limits_of
 from overstap.app.looking import Looking
 from overstap.app.operators import Operators
@@ -28,8 +27,6 @@ from overstap.app.portal import Portal
 from overstap.app.questions import Questions
 from overstap.app.readiness import Readiness
 from overstap.app.rehearsing import Rehearsals
-from overstap.app.replay_planning import Planner
-from overstap.app.replaying import Replays
 from overstap.app.service import Service
 from overstap.app.sweeping import Sweeper, SweepingThread
 from overstap.app.tasks import Tasks
@@ -41,6 +38,8 @@ from overstap.app.versions import Versions
 from overstap.app.webhooks import Webhooks
 from overstap.app.worker import Worker
 from overstap.bootstrap.following import make_following
+from overstap.bootstrap.overview import make_dashboard, make_overview
+from overstap.bootstrap.replays import open_replays
 from overstap.bootstrap.rules import limits_of_rules, make_guard
 from overstap.bootstrap.stage import stage
 from overstap.clock import Clock, ScaledClock, SystemClock
@@ -60,7 +59,6 @@ from overstap.store.database import Database
 from overstap.store.deliveries import DeliveryBook
 from overstap.store.feed import Feed
 from overstap.store.fleet import Fleet
-from overstap.store.gauges import GaugeBook
 from overstap.store.history import History
 from overstap.store.kept_answers import KeptAnswers
 from overstap.store.ledger import DatabaseBooks
@@ -69,7 +67,6 @@ from overstap.store.lines import Lines
 from overstap.store.notices import Notices
 from overstap.store.past import Past
 from overstap.store.pauses import PauseBook
-from overstap.store.replays import PlanBook
 from overstap.store.search import RunSearch
 from overstap.store.tokens import TokenBook
 from overstap.store.versions import LiveRuns
@@ -147,8 +144,9 @@ class App:
         )
         self.tasks = Tasks(Answers(database), self.runs, self.provider, self.catalog, self.library, self.clock)
         self.versions = Versions(LiveRuns(database), self.runs, self.library, self.clock)
-        planner = Planner(self.provider, self.catalog, self.library, STEP_EVENTS)
-        self.replays = Replays(PlanBook(database), self.search, planner, self.library, settings.replay, self.clock)
+        self.replays, self.replay_views = open_replays(
+            database, self.search, self.provider, self.catalog, self.library, settings.replay, self.clock
+        )
         options = StepOptions(
             limits=limits,
             keep_old_billing=settings.rules.keep_old_billing,
@@ -162,10 +160,8 @@ class App:
         self.webhooks = Webhooks(WebhookBook(database, self.feed), self.provider, settings.webhooks, SystemClock())
         self.tokens = Tokens(TokenBook(database), self.provider, SystemClock())
         self.kept_answers = KeptAnswers(database, SystemClock())
-        stuck_after = settings.operators.stuck_after
-        self.dashboard = Dashboard(
-            GaugeBook(database), self.clock, late_after=lambda: self.late_after, stuck_after=stuck_after
-        )
+        self.dashboard = make_dashboard(database, settings, self.clock, lambda: self.late_after)
+        self.overview = make_overview(database, self.search, self.service, self.library, self.clock)
         self.readiness = Readiness(database, self.dashboard)
         history, beat = History(database), settings.worker.heartbeat
         self.looking = Looking(
@@ -266,10 +262,10 @@ class App:
         """How long a worker may be silent before it is late: three heartbeats, in clock time."""
         return self.clock.stretch(3 * self.settings.worker.heartbeat)
 
-    def verify(self) -> VerifyReport:
-        """Check every truth of rules.md §J over the whole database."""
-        audit, books = Audit(self.database), BooksAudit(self.database)
-        return Verifier(audit, books, self.library, lambda: self.pauses.may_park() or self.lines.anyone()).verify()
+    def verify(self, progress: Progress | None = None) -> VerifyReport:
+        """Check every truth of rules.md §J over the whole database; see `Verifier.verify`."""
+        paused, books = lambda: self.pauses.may_park() or self.lines.anyone(), BooksAudit(self.database)
+        return Verifier(Audit(self.database), books, self.library, paused).verify(progress)
 
     def set_speed(self, speed: float) -> None:
         """Let this database's time run so many times as fast from now on, in every process that opens it.

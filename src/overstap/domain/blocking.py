@@ -15,7 +15,8 @@ from overstap.domain.roles import needed_role, role_of, suffices
 from overstap.domain.tenant import ACTIVE, PaymentMethod
 
 _CLOSED_TO_CUSTOM_DOMAINS = frozenset({"enterprise", "midsize"})
-_UNSUPPORTED = frozenset({PaymentMethod.PREPAID, PaymentMethod.PRODUCT_KEY})
+UNSUPPORTED = frozenset({PaymentMethod.PREPAID, PaymentMethod.PRODUCT_KEY})
+"""How no plan change is paid (rules.md R10)."""
 
 
 def no_change_under_way(case: Case) -> Iterator[Finding]:
@@ -120,10 +121,10 @@ def no_licence_conflict(case: Case) -> Iterator[Finding]:
 def payment_is_supported(case: Case) -> Iterator[Finding]:
     """R10: neither the source nor the new plan is paid by prepaid card or product key."""
     paid, chosen = case.subscription.payment_method, case.payment_method
-    if paid in _UNSUPPORTED:
+    if paid in UNSUPPORTED:
         yield blocker("source_payment", "R10", links.SUPPORT, payment_method=str(paid))
     # What the wizard refuses for its source anyway need not be said twice; the manual way gets round that, not this.
-    if chosen in _UNSUPPORTED and (case.change.payment_method or case.change.route is Route.MANUAL):
+    if chosen in UNSUPPORTED and (case.change.payment_method or case.change.route is Route.MANUAL):
         href = links.checkout(case.subscription.id, case.target.id)
         yield blocker("chosen_payment", "R10", href, payment_method=str(chosen))
 

@@ -41,6 +41,7 @@ LOCK_OF_OPERATION: Mapping[str, str] = MappingProxyType(
         "assign_licences": LICENCE,
         "unassign_licences": LICENCE,
         "buy_subscription": COMMERCE,
+        "add_seats": COMMERCE,
         "cancel_subscription": COMMERCE,
     }
 )

@@ -23,7 +23,7 @@ class Options:
         plans: the plans that the wizard offers (rules.md R24).
         hidden: listed plans that are not offered at present, each with what stops it (rules.md R13).
         reasons: everything that hides a plan, each thing once, in the order of the rules (rules.md R40).
-        manual: whether the manual way to some plan is open (rules.md R47).
+        by_hand: the plans to which the manual way is open (rules.md R47).
     """
 
     subscription: Subscription
@@ -31,7 +31,12 @@ class Options:
     plans: tuple[Plan, ...]
     hidden: tuple[tuple[Plan, tuple[Finding, ...]], ...]
     reasons: tuple[Finding, ...]
-    manual: bool
+    by_hand: tuple[Plan, ...]
+
+    @property
+    def manual(self) -> bool:
+        """Whether the manual way to some plan is open (rules.md R47)."""
+        return bool(self.by_hand)
 
     @property
     def href(self) -> str | None:
@@ -67,7 +72,7 @@ def options(
             plans=tuple(plan for plan in listed if answers[plan.id].allowed),
             hidden=tuple((plan, answers[plan.id].blockers) for plan in listed if not answers[plan.id].allowed),
             reasons=tuple(reasons.values()),
-            manual=any(ask(held, plan, Route.MANUAL).allowed for plan in others),
+            by_hand=tuple(plan for plan in others if ask(held, plan, Route.MANUAL).allowed),
         )
 
     return [of(held) for held in tenant.subscriptions]

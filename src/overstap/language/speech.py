@@ -62,6 +62,12 @@ class Language:
         text = self._texts.ungettext(message.one, message.many, count).format(**spoken)
         return _capital(text)
 
+    def template(self, message: Message) -> str:
+        """A message with the places for its parameters still in it, such as `{plan}`; of two forms, that for many."""
+        if message.many is None:
+            return str(self._texts.ugettext(message.one))
+        return str(self._texts.ungettext(message.one, message.many, 2))
+
     def tell(self, value: Any) -> str:
         """One value as people write it; a moment in the reader's own zone."""
         match value:

@@ -43,6 +43,11 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def count(self) -> int:
+        """How many runs there are."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).select_from(RUN)).scalar_one()
+
     def histories(self) -> Iterator[History]:
         """Every run with its whole journal, a page of runs at a time, each page of one moment."""
         after = ""

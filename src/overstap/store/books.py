@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, func, select
+from sqlalchemy import Connection, Row, Select, Table, and_, exists, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from overstap.domain.books import Account, Operation, Order, Purchase
@@ -51,6 +51,13 @@ def hold_tenant(connection: Connection, tenant_id: str) -> None:
     connection.execute(select(TENANT.c.id).where(TENANT.c.id == tenant_id).with_for_update())
 
 
+def _called(text: str) -> ColumnElement[bool]:
+    """The tenants that have a text in their name, their id or one of their domains."""
+    domain = exists().where(DOMAIN.c.tenant_id == TENANT.c.id, DOMAIN.c.name.icontains(text, autoescape=True))
+    in_own = (column.icontains(text, autoescape=True) for column in (TENANT.c.name, TENANT.c.id))
+    return or_(*in_own, domain)
+
+
 class BooksReader:
     """The books of all tenants at one moment; see `providers.embedded.books.Reader`."""
 
@@ -66,8 +73,11 @@ class BooksReader:
     def _ids(self, query: Select[Any]) -> list[str]:
         return list(self._connection.execute(query).scalars())
 
-    def accounts(self) -> list[Account]:
-        return [_account(row) for row in self._rows(select(TENANT).order_by(TENANT.c.name, TENANT.c.id))]
+    def accounts(self, text: str | None = None) -> list[Account]:
+        query = select(TENANT).order_by(TENANT.c.name, TENANT.c.id)
+        if text is not None:
+            query = query.where(_called(text))
+        return [_account(row) for row in self._rows(query)]
 
     def account(self, tenant_id: str) -> Account | None:
         row = self._row(select(TENANT).where(TENANT.c.id == tenant_id))

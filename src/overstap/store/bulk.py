@@ -183,32 +183,30 @@ def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequen
 
 
 def _arrays(encoders: Sequence[Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:
-    """What PostgreSQL is given for rows: values that all rows have in common, then an array for each other column."""
+    """What PostgreSQL is given for rows: for each column the value that all have in common, or an array."""
     if len(rows) < _MANY:
         columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
         return None, [one.array(one.told(column)) for one, column in zip(encoders, columns, strict=bool(rows))]
-    common: list[str | None] = []
-    arrays: list[str | None] = []
+    given: list[str | None] = []
     shape = []
     for encoder, column in zip(encoders, zip(*rows, strict=True), strict=True):
         told = encoder.told(column)
         same = encoder.in_common and told[0] == told[-1] and told.count(told[0]) == len(told)
         shape.append(same)
         if same:
-            common.append(None if told[0] is None else str(told[0]))
+            given.append(None if told[0] is None else str(told[0]))
         else:
-            arrays.append(encoder.array(told))
-    return tuple(shape), common + arrays
+            given.append(encoder.array(told))
+    return tuple(shape), given
 
 
 def _rows(encoders: Sequence[Encoder], shape: Shape) -> str:
-    """The query that makes rows of a shape out of what `_arrays` gives."""
-    if shape is None:
-        return f"SELECT * FROM unnest({', '.join(f'%s::{one.type}[]' for one in encoders)})"  # noqa: S608
-    columns, arrays, names = [], [], []
-    for number, (encoder, same) in enumerate(zip(encoders, shape, strict=True)):
-        columns.append(f"%s::{encoder.type}" if same else f"a{number}")
-        if not same:
-            arrays.append(f"%s::{encoder.type}[]")
-            names.append(f"a{number}")
-    return f"SELECT {', '.join(columns)} FROM unnest({', '.join(arrays)}) AS arrays({', '.join(names)})"  # noqa: S608
+    """The query that makes rows of a shape out of what `_arrays` gives.
+
+    In a list of columns arrays are unnested side by side as they are read; in FROM each would be written down first.
+    """
+    common = shape or [False] * len(encoders)
+    columns = (
+        f"%s::{one.type}" if same else f"unnest(%s::{one.type}[])" for one, same in zip(encoders, common, strict=True)
+    )
+    return f"SELECT {', '.join(columns)}"

@@ -14,7 +14,20 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, RowMapping, Select, Table, Text, func, literal, select, tuple_, type_coerce
+from sqlalchemy import (
+    Column,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
 
 from overstap.store.acts_log import ACT
 from overstap.store.database import Database
@@ -96,6 +109,32 @@ class Chains:
         """The chain of the acts that belong to no single run."""
         with self._database.read() as connection:
             return self._links(connection.execute(self._select(ACT).order_by(ACT.c.seq)).mappings())
+
+    def last_acts(
+        self, before: int | None, limit: int, *, kind: str | None = None, text: str | None = None
+    ) -> list[Link]:
+        """The newest acts, the newest first.
+
+        Args:
+            before: only those with a smaller number.
+            kind: only those of this kind.
+            text: only those that have it in their actor, subject or reason, in large or small letters.
+        """
+        query = self._select(ACT).order_by(ACT.c.seq.desc()).limit(limit)
+        if before is not None:
+            query = query.where(ACT.c.seq < before)
+        if kind is not None:
+            query = query.where(ACT.c.kind == kind)
+        if text is not None:
+            columns = (ACT.c.actor, ACT.c.subject, ACT.c.reason)
+            query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+        with self._database.read() as connection:
+            return self._links(connection.execute(query).mappings())
+
+    def kinds_of_acts(self) -> list[str]:
+        """The kinds of acts that there are, sorted."""
+        with self._database.read() as connection:
+            return sorted(connection.execute(select(ACT.c.kind).distinct()).scalars())
 
     def checkpoints(self) -> list[Link]:
         """The chain of the checkpoints."""

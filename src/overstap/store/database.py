@@ -24,8 +24,11 @@ from overstap.store.overlap import OverlappingConnection
 from overstap.store.write_gate import BUSY_SECONDS, WriteGate
 
 _PAUSE_SECONDS = 0.001
-_SQLITE_CACHE_KIB = 64 * 1024
-"""What a connection to SQLite keeps of the file at most. With the default of 2 MB a batch of 500 does not fit."""
+_SQLITE_CACHE_KIB = {True: 64 * 1024, False: 8 * 1024}
+"""What a connection to SQLite keeps of the file at most while it writes, and while it reads.
+
+With the default of 2 MB a batch of 500 does not fit. One connection writes at a time; of those that read there are many.
+"""
 _SQLITE_WAL_PAGES = 8000
 """After so many pages (32 MB) SQLite brings its log into the file. Every other batch reaches the default of 1000."""
 OTHER_WAYS = ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material")
@@ -125,6 +128,7 @@ class Database:
             json_deserializer=orjson.loads,
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_use_lifo=self.dialect == "sqlite",
             **more,
         )
         if self.dialect == "postgresql":
@@ -237,7 +241,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
     cursor.execute(f"PRAGMA wal_autocheckpoint = {_SQLITE_WAL_PAGES}")
     cursor.close()
 
@@ -259,4 +262,8 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A read that turns into a write fails at once under load, busy_timeout or not: writers say so at the start.
     writes = connection.get_execution_options().get("overstap_write", False)
+    if connection.info.get("wrote") is not writes:
+        connection.info["wrote"] = writes
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB[writes]}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

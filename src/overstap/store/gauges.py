@@ -111,7 +111,7 @@ class GaugeBook:
                 held=_count(connection, RunFilter(held=True), now, stuck_after),
                 due=due,
                 overdue=_together(overdue_due, overdue_claimed),
-                effects_unknown=connection.execute(_EFFECTS_UNKNOWN).scalar_one(),
+                effects_unknown=int(connection.execute(_EFFECTS_UNKNOWN).scalar_one()),
                 workers={
                     Standing.ALIVE: live[Standing.ALIVE],
                     Standing.LATE: live[Standing.LATE],

@@ -137,7 +137,16 @@ class PlanBook:
         query = select(PLAN, counted.c.runs, counted.c.will_run).join(counted, counted.c.plan_id == PLAN.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(PLAN.c.id.desc()).limit(limit)).all()
-        return [(_to_plan(row), int(row.will_run), row.runs - int(row.will_run)) for row in rows]
+        return [(to_plan(row), int(row.will_run), row.runs - int(row.will_run)) for row in rows]
+
+    def plan(self, plan_id: str) -> ReplayPlan:
+        """A plan without its items.
+
+        Raises:
+            NotFound: when there is none with this id.
+        """
+        with self._database.read() as connection:
+            return _plan(connection, plan_id)
 
     def get(self, plan_id: str) -> tuple[ReplayPlan, list[ReplayItem]]:
         """A plan with its items, by run.
@@ -180,14 +189,12 @@ class PlanBook:
             for row in runs:
                 yield Evidence(to_stored(row), effects[row.id], entries[row.id])
 
-    def afterwards(self, plan_id: str) -> Iterator[tuple[StoredRun, list[JournalEntry]]]:
-        """The runs that a plan replayed, each with its journal from its replay on."""
-        mine = (ITEM.c.plan_id == plan_id) & ITEM.c.replayed_seq.is_not(None)
-        with self._database.read() as connection:
-            ids = connection.execute(select(ITEM.c.run_id).where(mine).order_by(ITEM.c.run_id)).scalars().all()
-        for page in _pages(ids):
+    def afterwards(self, plan_id: str, run_ids: Sequence[str]) -> Iterator[tuple[StoredRun, list[JournalEntry]]]:
+        """Some of the runs that a plan replayed, each with its journal from its replay on."""
+        replayed = (ITEM.c.plan_id == plan_id) & ITEM.c.replayed_seq.is_not(None)
+        for page in _pages(sorted(run_ids)):
             later = and_(ITEM.c.run_id == JOURNAL.c.run_id, ITEM.c.replayed_seq <= JOURNAL.c.seq)
-            told = select(JOURNAL).join(ITEM, later).where(mine, JOURNAL.c.run_id.in_(page))
+            told = select(JOURNAL).join(ITEM, later).where(replayed, JOURNAL.c.run_id.in_(page))
             entries = defaultdict(list)
             with self._database.snapshot() as connection:
                 runs = connection.execute(select(*STORED).where(RUN.c.id.in_(page)).order_by(RUN.c.id)).all()
@@ -235,7 +242,7 @@ class HeldPlan:
         """
         todo = (ITEM.c.plan_id == self.plan.id) & ITEM.c.why.is_(None) & ITEM.c.done_at.is_(None)
         rows = self._connection.execute(select(ITEM).where(todo).order_by(ITEM.c.run_id).limit(limit)).all()
-        items = [_to_item(row) for row in rows]
+        items = [to_item(row) for row in rows]
         if not items:
             return 0
         found = hold_runs(self._connection, [item.run_id for item in items])
@@ -262,19 +269,21 @@ def _plan(connection: Connection, plan_id: str, *, hold: bool = False) -> Replay
     row = connection.execute(query.with_for_update() if hold else query).first()
     if row is None:
         raise NotFound(f"There is no plan {plan_id!r} of a replay; `overstap replay list` shows those there are.")
-    return _to_plan(row)
+    return to_plan(row)
 
 
-def _to_plan(row: Row[Any]) -> ReplayPlan:
+def to_plan(row: Row[Any]) -> ReplayPlan:
+    """A plan as its row has it."""
     return ReplayPlan(**{name: row._mapping[name] for name in PLAN.c.keys()})  # noqa: SLF001, SIM118 - columns
 
 
 def _items(connection: Connection, plan_id: str) -> list[ReplayItem]:
     rows = connection.execute(select(ITEM).where(ITEM.c.plan_id == plan_id).order_by(ITEM.c.run_id))
-    return [_to_item(row) for row in rows]
+    return [to_item(row) for row in rows]
 
 
-def _to_item(row: Row[Any]) -> ReplayItem:
+def to_item(row: Row[Any]) -> ReplayItem:
+    """An item of a plan as its row has it."""
     return ReplayItem(**{name: row._mapping[name] for name in ITEM.c.keys() if name != "plan_id"})  # noqa: SLF001, SIM118
 
 

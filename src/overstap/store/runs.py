@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy import Connection, case, func, insert, select, update
 
 from overstap.domain.locks import ActiveRun
-from overstap.errors import Conflict, NotFound
+from overstap.errors import Changed, Conflict, NotFound
 from overstap.store.books import HOLD_TENANT
 from overstap.store.bulk import BulkInsert, Row, Together
 from overstap.store.database import CLASHES, Database
@@ -204,6 +204,12 @@ class Runs:
             row = connection.execute(query).first()
         return None if row is None else to_active(row)
 
+    def active_runs(self, tenant_ids: Collection[str]) -> dict[str, ActiveRun]:
+        """The same of several tenants, by tenant; who has none is left out."""
+        query = select(*ACTIVE_COLUMNS).where(RUN.c.tenant_id.in_(tenant_ids), RUN.c.ended_at.is_(None))
+        with self._database.read() as connection:
+            return {row.tenant_id: to_active(row) for row in connection.execute(query)}
+
     def all_ids(self) -> list[str]:
         """The ids of all runs, the oldest first."""
         with self._database.read() as connection:
@@ -233,11 +239,12 @@ class Runs:
         with self._database.read() as connection:
             return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not tuples
 
-    def signal(self, run_id: str, signal: Signal, *, acceptable: Sequence[str]) -> Run:
+    def signal(self, run_id: str, signal: Signal, *, acceptable: Sequence[str], if_seq: int | None = None) -> Run:
         """Put a signal into a run's inbox and wake the run; one with an id that is there already does nothing.
 
         Args:
             acceptable: states of the run in which the signal may still come to something.
+            if_seq: the length that its journal must have; None for any.
 
         Returns:
             The run as the signal found it.
@@ -245,6 +252,7 @@ class Runs:
         Raises:
             NotFound: when there is no such run.
             Conflict: when its state is not acceptable.
+            Changed: when its journal has grown since.
         """
         with self._database.write() as connection:
             row = connection.execute(select(*RUN_COLUMNS).where(RUN.c.id == run_id).with_for_update()).first()
@@ -252,6 +260,7 @@ class Runs:
                 raise NotFound(f"There is no run {run_id!r}; `overstap runs list` shows those there are.")
             if connection.execute(select(SIGNAL.c.id).where(SIGNAL.c.id == signal.id)).first() is not None:
                 return to_run(row)
+            ensure_unchanged(to_run(row), if_seq)
             if row.state not in acceptable:
                 where = f"in {', '.join(acceptable)}" if acceptable else "in no state of its workflow"
                 raise Conflict(f"Run {run_id} is in {row.state}: {signal.event} is accepted only {where}.")
@@ -262,6 +271,19 @@ class Runs:
         with self._database.read() as connection:
             row = connection.execute(select(*STORED).where(condition)).first()
         return None if row is None else to_stored(row)
+
+
+def ensure_unchanged(run: Run, if_seq: int | None) -> None:
+    """Let pass what was decided by a run's journal as it is.
+
+    Args:
+        if_seq: the length of the journal that it was decided by; None for any.
+
+    Raises:
+        Changed: when the journal has grown since.
+    """
+    if if_seq is not None and run.seq != if_seq:
+        raise Changed(f"Run {run.id} has gone on: its journal has {run.seq} entries, not {if_seq}. Look again.")
 
 
 def put_signal(connection: Connection, run_id: str, signal: Signal) -> None:

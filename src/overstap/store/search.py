@@ -70,9 +70,17 @@ class RunSearch:
             after: only those behind this place; it must be one of the same order.
         """
         with self._database.snapshot() as connection:
-            ids = _first_ids(connection, narrowing, sort, after, limit)
-            found = {row.id: row for row in connection.execute(select(*STORED).where(RUN.c.id.in_(ids)))}
-        return [to_stored(found[run_id]) for run_id in ids]
+            return _these(connection, _first_ids(connection, narrowing, sort, after, limit))
+
+    def these(self, ids: Sequence[str]) -> list[StoredRun]:
+        """The runs with these ids as they are now, in this order; those that there are not are left out."""
+        with self._database.read() as connection:
+            return _these(connection, ids)
+
+
+def _these(connection: Connection, ids: Sequence[str]) -> list[StoredRun]:
+    found = {row.id: row for row in connection.execute(select(*STORED).where(RUN.c.id.in_(ids)))}
+    return [to_stored(found[run_id]) for run_id in ids if run_id in found]
 
 
 def _first_ids(

@@ -14,7 +14,10 @@ from browsing import PATIENCE, chromium, launched
 @pytest.fixture(scope="session")
 def browser(shared_folder: object) -> Iterator[Browser]:
     with InterProcessLock(f"{shared_folder}/chromium.lock"):
-        executable = chromium()
+        try:
+            executable = chromium()
+        except RuntimeError as error:
+            pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
         made = launched(playwright, executable)
         yield made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
@@ -34,6 +36,40 @@ def listen_at(face: Face, host: str | None, port: int | None) -> None:
     face.override(api={name: value for name, value in given.items() if value is not None})
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The API and the console while they are served.
+
+    Attributes:
+        url: where this machine reaches them.
+    """
+
+    app: App
+    server: Server
+    url: str
+
+    def link(self, to: str = "/console") -> str:
+        """A link that signs in whoever opens it first, within `LINK_TIME`, as all of the staff.
+
+        Args:
+            to: the path that it leads to.
+        """
+        return f"{self.url}{PREFIX}/sign-in/{self.app.tokens.make_link()}?to={to}"
+
+
+@contextmanager
+def site(app: App, listening: socket.socket) -> Iterator[Site]:
+    """The API and the console are served on a socket for as long as the block lasts; once in a process."""
+    from overstap.entrypoints.console import add_console  # noqa: PLC0415 - half a second that no other command needs
+
+    with listening:
+        api = make_api(app, SignIn(app, operator().removeprefix("operator:")))
+        add_console(api, app)
+        server = Server(api, app.settings.api.header_time)
+        with ServingThread(server, listening):
+            yield Site(app, server, url_of(listening))
+
+
 @contextmanager
 def served(face: Face, app: App) -> Iterator[Server]:
     """The API is there for as long as the block lasts.
@@ -47,20 +83,11 @@ def served(face: Face, app: App) -> Iterator[Server]:
     ensure_safe(settings.host, sign_in=known)
     if not is_loopback(settings.host) and not is_secure(app.settings.sign_in):
         log.warning("sign_in_without_tls", public_url=app.settings.sign_in.public_url, why="cookies can be overheard")
-    from overstap.entrypoints.console import add_console  # noqa: PLC0415 - half a second that no other command needs
-
-    listening = listen(settings.host, settings.port)
-    with listening:
-        sign_in = SignIn(app, operator().removeprefix("operator:"))
-        api = make_api(app, sign_in)
-        add_console(api, app)
-        server = Server(api, settings.header_time)
-        face.tell(f"API: {url_of(listening)}{PREFIX}")
-        face.tell(f"Console: {url_of(listening)}/")
+    with site(app, listen(settings.host, settings.port)) as there:
+        face.tell(f"API: {there.url}{PREFIX}")
+        face.tell(f"Console: {there.url}/")
         if not known and is_loopback(settings.host):
-            link = f"{url_of(listening)}{PREFIX}/sign-in/{app.tokens.make_link()}?to=/console"
-            face.tell(f"Sign in (once, within {format_duration(LINK_TIME)}): {link}")
+            face.tell(f"Sign in (once, within {format_duration(LINK_TIME)}): {there.link()}")
             face.tell("Programs take a token: overstap tokens create NAME --role operator --reason TEXT")
         sys.stdout.flush()
-        with ServingThread(server, listening):
-            yield server
+        yield there.server

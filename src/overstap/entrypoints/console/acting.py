@@ -13,7 +13,7 @@ from nicegui import ui
 
 from overstap.entrypoints.console.parts import problem, show
 from overstap.entrypoints.console.visit import Visit
-from overstap.errors import OverstapError
+from overstap.errors import Conflict, OverstapError
 from overstap.language import Message, lazy_gettext
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,7 @@ class Act:
         preview: what it will do.
         ask_preview: asked for what it will do when the dialog opens, where that is not known before.
         title: of the dialog; None takes the label.
+        go: what its button says; None takes the label.
         reason: whether it takes one.
         danger: whether it cannot be taken back.
         main: whether it is what most come to this page for.
@@ -55,6 +56,7 @@ class Act:
     preview: h.Node = None
     ask_preview: Callable[[], Awaitable[h.Node]] | None = None
     title: Message | None = None
+    go: Message | None = None
     reason: bool = True
     danger: bool = False
     main: bool = False
@@ -83,25 +85,40 @@ class Act:
             self._said = show()
             with ui.element("div").classes("buttons"):
                 button(say(_CANCEL), self._dialog.close)
-                self._go = button(label, self._perform, main=True, danger=self.danger)
+                self._go = button(say(self.go or self.label), self._perform, main=True, danger=self.danger)
         return button(label, self._open, main=self.main, danger=self.danger)
+
+    @property
+    def busy(self) -> bool:
+        """Whether its dialog is open."""
+        return bool(self._dialog.value)
+
+    async def look_again(self) -> str | None:
+        """Renew what the dialog says it will do; answers why it will do nothing, None when it will."""
+        if self.ask_preview is None:
+            return None
+        try:
+            self._place.set_content(str(h.fragment[await self.ask_preview()]))
+        except OverstapError as error:
+            self._place.set_content(str(problem(str(error))))
+            return str(error)
+        return None
 
     async def _open(self) -> None:
         self._said.set_content("")
-        if self.ask_preview is not None:
-            try:
-                self._place.set_content(str(h.fragment[await self.ask_preview()]))
-            except OverstapError as error:
-                self._place.set_content(str(problem(str(error))))
+        await self.look_again()
         self._dialog.open()
 
     async def _perform(self) -> None:
         self._go.disable()
+        self._go.props("loading")
         self._said.set_content("")
         try:
             done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
         except OverstapError as error:
-            self._said.set_content(str(problem(str(error))))
+            # It clashes with how things are by now: what stood there when it was pressed is not true any more.
+            told = isinstance(error, Conflict) and await self.look_again() == str(error)
+            self._said.set_content("" if told else str(problem(str(error))))
         except Exception:
             log.exception("act_failed", command=self.command)
             self._said.set_content(str(problem(self.visit.say(_UNEXPECTED))))
@@ -112,4 +129,5 @@ class Act:
             else:
                 self.then(done)
         finally:
+            self._go.props(remove="loading")
             self._go.enable()

@@ -13,6 +13,7 @@ from fastapi import Request
 from nicegui import ui
 
 from overstap import __version__
+from overstap.clock import SystemClock
 from overstap.entrypoints.console.parts import show
 from overstap.entrypoints.console.visit import THEME_COOKIE, Visit
 from overstap.errors import DatabaseUnavailable
@@ -20,7 +21,9 @@ from overstap.language import LOCALES, Language, Message, lazy_gettext
 
 STATIC = f"/console/static/{__version__}"
 _BEAT = 2.0
-"""Seconds between two looks whether somebody is still signed in, and what time it is."""
+"""Seconds between two looks whether somebody is still signed in."""
+_TICK = 0.5
+"""Seconds between two looks at the clock of a rehearsal, which may change its speed at any moment."""
 
 
 class Way(NamedTuple):
@@ -41,6 +44,8 @@ OPERATORS: Sequence[Way] = (
     Way("/console/rules", lazy_gettext("Rules"), "count_runs"),
     Way("/console/catalog", lazy_gettext("Catalog"), "count_runs"),
     Way("/console/audit", lazy_gettext("Audit"), "count_runs"),
+    Way("/console/tokens", lazy_gettext("Tokens"), "list_tokens"),
+    Way("/console/webhooks", lazy_gettext("Webhooks"), "list_webhooks"),
 )
 """The pages of the staff."""
 
@@ -60,7 +65,7 @@ def frame(visit: Visit, heading: str, *, lead: h.Node = None, ways: Sequence[Way
     with ui.element("div").classes("page").props('id="main" tabindex="-1"'):
         show(h.div(".heading")[h.h1[heading], lead])
         yield
-    scaled = visit.app.clock.speed != 1
+    clock = visit.app.clock
 
     away = False
 
@@ -75,15 +80,16 @@ def frame(visit: Visit, heading: str, *, lead: h.Node = None, ways: Sequence[Way
             away = False
         if away or before:
             ui.run_javascript(f"overstap.away({json.dumps(away)})")
-        if away:
-            return
-        if not still_in:
+        if not away and not still_in:
             ui.run_javascript("overstap.ended()")
-        elif scaled:
-            clock = visit.app.clock
-            ui.run_javascript(f"overstap.clock({clock.now().timestamp() * 1000:.0f}, {clock.speed})")
 
-    ui.timer(_BEAT, beat, immediate=scaled)
+    def time() -> str:
+        return f"overstap.clock({clock.now().timestamp() * 1000:.0f}, {clock.speed})"
+
+    ui.timer(_BEAT, beat, immediate=False)
+    if not isinstance(clock, SystemClock):
+        ui.add_head_html(f"<script>{time()}</script>")
+        ui.timer(_TICK, lambda: ui.run_javascript(time()), immediate=False)
 
 
 @contextmanager

@@ -53,7 +53,7 @@ class Live:
 
     def knows(self, spots: Mapping[str, h.Node]) -> None:
         """What the page shows already."""
-        self._sent |= {name: str(h.fragment[content]) for name, content in spots.items()}
+        self._sent |= {name: _text(content) for name, content in spots.items()}
 
     async def _renew(self) -> None:
         try:
@@ -65,7 +65,7 @@ class Live:
             log.info("live_look_refused", error=str(error), path=self._visit.request.url.path)
             return
         self._tell_away(away=False)
-        made = {name: str(h.fragment[content]) for name, content in self._spots(found).items()}
+        made = {name: _text(content) for name, content in self._spots(found).items()}
         if changed := {name: text for name, text in made.items() if self._sent.get(name) != text}:
             self._sent |= changed
             ui.run_javascript(f"overstap.renew({json.dumps(changed)})")
@@ -76,3 +76,8 @@ class Live:
         if away != self._away:
             self._away = away
             ui.run_javascript(f"overstap.away({json.dumps(away)})")
+
+
+def _text(content: h.Node) -> str:
+    # What is markup already is not copied: many pages show the same.
+    return content if isinstance(content, str) and hasattr(content, "__html__") else str(h.fragment[content])

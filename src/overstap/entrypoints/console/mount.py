@@ -15,12 +15,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from overstap.app.checking import Checking
 from overstap.bootstrap import App
 from overstap.entrypoints.console import customer, home, operator
 from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
 from overstap.entrypoints.console.looks import Looks
 from overstap.entrypoints.console.pages import own_name
+from overstap.entrypoints.console.sockets import take_from_own_sockets_only
 from overstap.entrypoints.console.visit import Desk
 from overstap.language import LOCALES, Language, language, lazy_gettext
 
@@ -53,7 +55,7 @@ def add_console(api: FastAPI, app: App) -> None:
         api: of `make_api`, with a way for people to sign in.
     """
     state = api.state
-    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks())
+    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks(), Checking(app.clock))
     log.debug("console_pages", modules=[one.__name__ for one in (*operator.PAGES, *customer.PAGES)])
     sign_in_page.register()
     nicegui.app.add_static_files(STATIC, str(_FOLDER), max_cache_age=31_536_000)
@@ -66,7 +68,7 @@ def add_console(api: FastAPI, app: App) -> None:
     ui.run_with(
         api,
         title="Overstap",
-        favicon=_FOLDER / "mark.svg",
+        favicon=(_FOLDER / "mark.svg").read_text(encoding="utf-8"),  # in the page: the route of a file comes too late
         dark=None,
         language="en-GB",
         tailwind=False,
@@ -76,6 +78,7 @@ def add_console(api: FastAPI, app: App) -> None:
         binding_refresh_interval=None,
         storage_secret=None,
     )
+    take_from_own_sockets_only()
     mounted = api.router.routes[-1]
     assert isinstance(mounted, Mount)  # noqa: S101 - what run_with added
     api.router.routes[-1] = _Pages("/", app=mounted.app)

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import htpy as h
 from nicegui import ui
 
-from overstap.language import Language, Message, lazy_gettext
+from overstap.language import Language, Message, Sentence, lazy_gettext
 
-As = Literal["moment", "ago", "age", "left", "clock"]
+As = Literal["moment", "second", "ago", "age", "left", "clock"]
 Tone = Literal["plain", "good", "info", "warn", "bad"]
 
 _TONES: Mapping[str, Tone] = {
@@ -33,6 +33,8 @@ _TONES: Mapping[str, Tone] = {
 """Of states; others have none."""
 
 NOTHING = lazy_gettext("—")
+_PLACE = "\ue000"
+"""Around the number of a piece of HTML, while the text around it is made; nobody writes it."""
 
 
 def show(*pieces: h.Node, classes: str = "") -> ui.html:
@@ -46,8 +48,8 @@ def time(moment: datetime | None, as_: As = "moment") -> h.Node:
     """A moment in the reader's zone, the exact value on hover; the browser writes and renews it.
 
     Args:
-        as_: `moment` with its date, `clock` without it; `ago`, `age` or `left` as a duration from now, on the clock
-            that the database lives by.
+        as_: `moment` with its date, `second` to the second, `clock` without its date; `ago`, `age` or `left` as a
+            duration from now, on the clock that the database lives by.
     """
     if moment is None:
         return h.span(".faint")["—"]
@@ -55,9 +57,42 @@ def time(moment: datetime | None, as_: As = "moment") -> h.Node:
     return h.time(datetime=exact.isoformat(timespec="milliseconds"), data_as=as_)[f"{exact:%Y-%m-%d %H:%M:%S} UTC"]
 
 
+def phrase(words: Language, message: Message, **params: object) -> h.Node:
+    """A text whose moments stand in the reader's zone, and in whose places there may be HTML.
+
+    Args:
+        params: as `Language.say` takes them, or HTML.
+    """
+    pieces: list[h.Node] = []
+
+    def kept(value: object) -> object:
+        if isinstance(value, Sentence):
+            return Sentence(value.message, {name: kept(one) for name, one in value.params.items()})
+        if isinstance(value, (list, tuple)):
+            return [kept(one) for one in value]
+        if isinstance(value, str):
+            return value.replace(_PLACE, "")
+        if isinstance(value, datetime):
+            value = time(value)
+        if not isinstance(value, h.BaseElement | h.Fragment):
+            return value
+        pieces.append(value)
+        return f"{_PLACE}{len(pieces) - 1}{_PLACE}"
+
+    text = words.say(message, **{name: kept(value) for name, value in params.items()})
+    return [pieces[int(part)] if odd % 2 else part for odd, part in enumerate(text.split(_PLACE))]
+
+
 def duration(words: Language, took: timedelta) -> h.Node:
-    """A duration with its two largest units."""
-    return h.span(".duration")[words.tell(took)]
+    """A duration with its two largest units, below a second in milliseconds."""
+    short = timedelta(0) < took < timedelta(seconds=1)
+    return h.span(".duration")[f"{round(took / timedelta(milliseconds=1))} ms" if short else words.tell(took)]
+
+
+def with_node(words: Language, message: Message, node: h.Node, **params: object) -> h.Node:
+    """A message in which something that is no text, such as a time, stands at `{node}`."""
+    before, after = words.say(message, node="\0", **params).split("\0")
+    return [before, node, after]
 
 
 def chip(text: str, tone: Tone = "plain") -> h.Element:
@@ -65,9 +100,14 @@ def chip(text: str, tone: Tone = "plain") -> h.Element:
     return h.span(f".chip.{tone}")[text]
 
 
+def tone(state: str) -> Tone:
+    """A state's colour."""
+    return _TONES.get(state, "plain")
+
+
 def state(name: str) -> h.Element:
     """A state's name in its colour."""
-    return chip(name, _TONES.get(name, "plain"))
+    return chip(name, tone(name))
 
 
 def facts(pairs: Iterable[tuple[str, h.Node]]) -> h.Element:

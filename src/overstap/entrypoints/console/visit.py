@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
 import nicegui
 from fastapi import Request
 
+from overstap.app.checking import Checking
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
 from overstap.bootstrap import App
 from overstap.entrypoints.api.access import ACCESS, Access
 from overstap.entrypoints.api.call import Call
 from overstap.entrypoints.api.door import Gatekeeper
 from overstap.entrypoints.api.sign_in import SignIn
+from overstap.entrypoints.console.jobs import Jobs
 from overstap.entrypoints.console.looks import Looks
 from overstap.language import LOCALES, Language, Message, language
 
@@ -32,12 +34,16 @@ class Desk:
 
     Attributes:
         looks: what several pages show alike.
+        checking: the checks of the whole database that pages have begun.
+        jobs: long work that pages have begun.
     """
 
     app: App
     gate: Gatekeeper
     sign_in: SignIn
     looks: Looks
+    checking: Checking
+    jobs: Jobs = field(default_factory=Jobs)
 
 
 def desk() -> Desk:

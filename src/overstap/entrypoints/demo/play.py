@@ -9,13 +9,15 @@ from datetime import datetime
 
 from overstap.app.worker import Worker
 from overstap.bootstrap import App
-from overstap.domain.change import PlanChange
+from overstap.domain.change import PlanChange, Route
+from overstap.domain.tenant import ACTIVE
 from overstap.entrypoints import words
 from overstap.entrypoints.demo.endings import Ending, ending, why
 from overstap.entrypoints.demo.pace import speed_for, worth_changing
 from overstap.entrypoints.demo.screen import Look, Screen
-from overstap.entrypoints.demo.script import Script
+from overstap.entrypoints.demo.script import Order, Script
 from overstap.errors import OverstapError
+from overstap.providers.graph_export import TenantExport
 from overstap.workflow.run import JournalEntry, Run, Status
 
 _LOOK_EVERY = 0.1  # seconds of the machine's time
@@ -47,7 +49,9 @@ class Play:
         """
         began = self.app.service.now()
         self.app.service.import_tenants(self.script.tenants)
-        self._order()
+        for order, tenant in self.script.orders:
+            if (run_id := self._order(order, tenant, f"demo:{order.tenant}")) is not None:
+                self._runs.append(run_id)
         worker = self.app.worker()
         thread = threading.Thread(target=self._work, args=(worker,), name="overstap-demo-worker", daemon=True)
         thread.start()
@@ -72,20 +76,25 @@ class Play:
             found.setdefault(Ending.REFUSED, []).append(f"{name}: {reason}")
         return found
 
-    def _order(self) -> None:
-        for order, tenant in self.script.orders:
-            bought = self.app.service.tenant(tenant.id)
-            source = next(held for held in bought.subscriptions if held.plan is not None)
-            change = PlanChange(tenant.id, source.id, order.to, acknowledged=order.acknowledged)
-            try:
-                stored, _ = self.app.service.submit(
-                    change, key=f"demo:{order.tenant}", actor="operator:demo", locale="en"
-                )
-            except OverstapError as error:
-                self.refused[tenant.name] = str(error)
-                self.screen.line(f"{tenant.name}: refused. {error}")
-            else:
-                self._runs.append(stored.run.id)
+    def encore(self) -> None:
+        """Order what those who stay may look at, and let the clock run so that they can."""
+        self.app.set_speed(self.script.pacing.encore)
+        for order, tenant in self.script.encore:
+            self._order(order, tenant, f"demo:encore:{order.tenant}")
+
+    def _order(self, order: Order, tenant: TenantExport, key: str) -> str | None:
+        """The id of the run that carries an order; None where it was refused."""
+        bought = self.app.service.tenant(tenant.id)
+        source = next(held for held in bought.subscriptions if held.plan is not None and held.status in ACTIVE)
+        route = Route.MANUAL if order.manual else Route.WIZARD
+        change = PlanChange(tenant.id, source.id, order.to, acknowledged=order.acknowledged, route=route)
+        try:
+            stored, _ = self.app.service.submit(change, key=key, actor="operator:demo", locale="en")
+        except OverstapError as error:
+            self.refused[tenant.name] = str(error)
+            self.screen.line(f"{tenant.name}: refused. {error}")
+            return None
+        return stored.run.id
 
     def _work(self, worker: Worker) -> None:
         try:

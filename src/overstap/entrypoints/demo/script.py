@@ -25,10 +25,12 @@ class Pacing(_Entry):
     Attributes:
         speed: clock seconds per machine second while something is under way.
         leap: while everything is parked the rest of the wait shrinks e-fold in so many machine seconds.
+        encore: clock seconds per machine second once everything has ended, for those who stay and look around.
     """
 
     speed: float = Field(default=300, gt=0)
     leap: float = Field(default=0.8, gt=0)
+    encore: float = Field(default=60, gt=0)
 
 
 class Order(_Entry):
@@ -37,6 +39,7 @@ class Order(_Entry):
     tenant: str
     to: str
     acknowledged: bool = False
+    manual: bool = False
 
 
 class _File(_Entry):
@@ -44,6 +47,8 @@ class _File(_Entry):
     worker: dict[str, Any] = {}
     embedded: dict[str, Any] = {}
     changes: list[Order] = Field(min_length=1)
+    encore: list[Order] = []
+    guest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,16 @@ class Script:
 
     Attributes:
         orders: in the order of the file, each with its tenant's export.
+        encore: what is ordered for those who stay once all of that has ended.
+        guest: the tenant whose administrator visitors may be; None where the script names none.
         settings: what the demo sets otherwise, as `load_settings` takes it; tenants by their ids.
     """
 
     pacing: Pacing
     tenants: list[TenantExport]
     orders: list[tuple[Order, TenantExport]]
+    encore: list[tuple[Order, TenantExport]]
+    guest: TenantExport | None
     settings: dict[str, Any]
 
 
@@ -97,5 +106,7 @@ def read_script(folder: Path) -> Script:
         pacing=given.clock,
         tenants=list(exports.values()),
         orders=[(order, known(order.tenant)) for order in given.changes],
+        encore=[(order, known(order.tenant)) for order in given.encore],
+        guest=None if given.guest is None else known(given.guest),
         settings={"worker": given.worker, "embedded": embedded},
     )

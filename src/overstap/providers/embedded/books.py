@@ -15,8 +15,8 @@ from overstap.domain.tenant import Admin, Domain, ServiceHealth, User
 class Reader(Protocol):
     """The books of all tenants at one moment; subscriptions are named by tenant and id."""
 
-    def accounts(self) -> Sequence[Account]:
-        """All tenants, by name."""
+    def accounts(self, text: str | None = None) -> Sequence[Account]:
+        """All tenants by name, or those with a text in their name, id or a domain, in large or small letters."""
 
     def account(self, tenant_id: str) -> Account | None:
         """One tenant."""

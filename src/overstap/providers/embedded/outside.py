@@ -6,6 +6,7 @@ Each refuses whole what it cannot do whole, in words that an admin can act on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from overstap.domain.books import Purchase
 from overstap.domain.roles import role_of
@@ -75,14 +76,22 @@ def buy_subscription(call: Call) -> Answer:
     return Answer({"subscription_id": bought.id})
 
 
+def add_seats(call: Call) -> Answer:
+    """Buy further seats of a subscription, as a licence conflict asks for (R9, R35)."""
+    held = _changing_to_nothing(call)
+    if held.payment_method not in BILLED:
+        raise Refused(
+            f"Subscription {held.id} is paid beforehand, seats and all; more seats take a subscription beside it, "
+            "paid by card or invoice."
+        )
+    more = replace(held, seats=held.seats + call["seats"])
+    call.ledger.put_purchase(call.tenant_id, more)
+    return Answer({"subscription_id": held.id, "seats": more.seats})
+
+
 def cancel_subscription(call: Call) -> Answer:
     """End a subscription that nobody holds a licence of, and its billing (R35)."""
-    ledger, tenant_id, held = call.ledger, call.tenant_id, _in_use(call)
-    if call.active is not None and call.active.subscription_id == held.id:
-        raise Conflict(
-            f"Run {call.active.run_id} is about to change subscription {held.id} to another plan. "
-            f"Cancel that first: `overstap signal {call.active.run_id} cancel --reason …`."
-        )
+    ledger, tenant_id, held = call.ledger, call.tenant_id, _changing_to_nothing(call)
     holders = ledger.holders(tenant_id, held.id)
     if holders:
         users = f"{len(holders)} user{'s' if len(holders) > 1 else ''}"
@@ -113,6 +122,17 @@ def _in_use(call: Call) -> Purchase:
     return held
 
 
+def _changing_to_nothing(call: Call) -> Purchase:
+    """The subscription that is asked for, which no run is about to change to another plan."""
+    held = _in_use(call)
+    if call.active is not None and call.active.subscription_id == held.id:
+        raise Conflict(
+            f"Run {call.active.run_id} is about to change subscription {held.id} to another plan. "
+            f"Cancel that first: `overstap signal {call.active.run_id} cancel --reason …`."
+        )
+    return held
+
+
 def _people(call: Call) -> list[User]:
     """The users that are asked for, by id or by UPN in any letter case, each once; all of them or none."""
     people = call.ledger.people(call.tenant_id)
@@ -132,5 +152,6 @@ REQUESTS: Mapping[str, Callable[[Call], Answer]] = {
     "assign_licences": assign_licences,
     "unassign_licences": unassign_licences,
     "buy_subscription": buy_subscription,
+    "add_seats": add_seats,
     "cancel_subscription": cancel_subscription,
 }

@@ -14,7 +14,7 @@ from overstap.domain.books import Account, Operation, outside_key
 from overstap.domain.catalog import Catalog
 from overstap.domain.locks import LOCK_OF_OPERATION, ActiveRun, Guard, PortalPage
 from overstap.domain.ports import CreditDecision, Move
-from overstap.domain.tenant import Licences, Tenant
+from overstap.domain.tenant import Licences, Tenant, User
 from overstap.errors import Conflict, NotFound, ProviderRefused
 from overstap.providers.embedded.books import Books, Ledger
 from overstap.providers.embedded.call import Answer, Call
@@ -166,9 +166,11 @@ class Embedded:
             known = books.operation(key)
         return known.response if known is not None else None
 
-    def tenants(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Tenant]:
+    def tenants(
+        self, after: tuple[str, str] = ("", ""), limit: int | None = None, text: str | None = None
+    ) -> list[Tenant]:
         with self._books.reading() as books:
-            accounts = sorted(books.accounts(), key=lambda one: (one.name, one.id))
+            accounts = sorted(books.accounts(text), key=lambda one: (one.name, one.id))
             first = bisect(accounts, after, key=lambda one: (one.name, one.id))
             page = accounts[first : None if limit is None else first + limit]
             return [tenant_facts(books, self._catalog, account.id) for account in page]
@@ -185,6 +187,17 @@ class Embedded:
         """
         with self._books.reading() as books:
             return tenant_licences(books, self._catalog, tenant_id)
+
+    def people(self, tenant_id: str) -> Sequence[User]:
+        """A tenant's user accounts, licensed or not, by UPN.
+
+        Raises:
+            NotFound: when there is no such tenant.
+        """
+        with self._books.reading() as books:
+            if books.account(tenant_id) is None:
+                raise unknown_tenant(tenant_id)
+            return books.people(tenant_id)
 
     def holders(self, tenant_id: str, subscription_id: str) -> Sequence[str]:
         with self._books.reading() as books:

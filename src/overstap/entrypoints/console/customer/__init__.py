@@ -1,6 +1,30 @@
 """The pages of a tenant's admins: licences, the wizard, the status of a change (rules.md C)."""
 
-from overstap.entrypoints.console.customer import landing, status
+from overstap.entrypoints.console.customer import (
+    assigning,
+    buying,
+    checkout,
+    choosing,
+    conflict,
+    landing,
+    licences,
+    paying,
+    status,
+    support,
+    tasks,
+)
 
-PAGES = (landing, status)
+PAGES = (
+    assigning,
+    buying,
+    checkout,
+    choosing,
+    conflict,
+    landing,
+    licences,
+    paying,
+    status,
+    support,
+    tasks,
+)
 """The modules that have pages; importing one registers them."""

@@ -5,7 +5,9 @@ const overstap = (() => {
   const html = document.documentElement;
   const words = () => (html.lang.startsWith("nl") ? "nl" : "en-GB");
   const clock = { at: Date.now(), here: Date.now(), speed: 1 };
-  const now = () => clock.at + (Date.now() - clock.here) * clock.speed;
+  // The server tells the time of a rehearsal twice a second, for its speed changes: never run far ahead of that.
+  const since = () => Math.min(Date.now() - clock.here, clock.speed > 1 ? 1000 : Infinity);
+  const now = () => clock.at + since() * clock.speed;
 
   const cookie = (name) =>
     document.cookie.split("; ").find((one) => one.startsWith(name + "="))?.slice(name.length + 1) ?? "";
@@ -44,6 +46,8 @@ const overstap = (() => {
         ? (dutch ? `nog ${lasting(away)}` : `${lasting(away)} left`)
         : (dutch ? `${lasting(away)} te laat` : `${lasting(away)} overdue`);
     else if (as === "clock") text = new Intl.DateTimeFormat(words(), { timeStyle: "medium" }).format(moment);
+    else if (as === "second")
+      text = new Intl.DateTimeFormat(words(), { dateStyle: "medium", timeStyle: "medium" }).format(moment);
     else text = new Intl.DateTimeFormat(words(), { dateStyle: "medium", timeStyle: "short" }).format(moment);
     if (element.textContent !== text) element.textContent = text;
     if (!element.title) element.title = exact(moment);
@@ -54,12 +58,22 @@ const overstap = (() => {
     const strip = document.getElementById("away");
     if (strip) strip.hidden = !is;
   };
+  // What somebody points at or has the focus on stays as it is until they go on.
+  const waiting = new Map();
+  const inUse = (spot) =>
+    spot.querySelector("a, button, summary") && (spot.matches(":hover") || spot.contains(document.activeElement));
+  const put = (spot, content) => {
+    if (inUse(spot)) return waiting.set(spot, content);
+    waiting.delete(spot);
+    spot.innerHTML = content;
+    writeAll(spot);
+  };
+  const putWaiting = () => waiting.size && setTimeout(() => [...waiting].forEach(([spot, content]) => put(spot, content)));
+  document.addEventListener("pointerout", putWaiting);
+  document.addEventListener("focusout", putWaiting);
   const renew = (spots) => {
     for (const [name, content] of Object.entries(spots))
-      document.querySelectorAll(`[data-live="${CSS.escape(name)}"]`).forEach((spot) => {
-        spot.innerHTML = content;
-        writeAll(spot);
-      });
+      document.querySelectorAll(`[data-live="${CSS.escape(name)}"]`).forEach((spot) => put(spot, content));
   };
   const ended = () => {
     const strip = document.getElementById("ended");
@@ -122,6 +136,7 @@ const overstap = (() => {
     renew,
     away,
     ended,
+    lasting,
     clock: (at, speed) => Object.assign(clock, { at, speed, here: Date.now() }),
   };
 })();
