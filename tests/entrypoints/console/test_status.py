@@ -52,6 +52,9 @@ class Customers:
     def path(self, slug: str) -> str:
         return f"/tenants/{self.site.tenants[slug]}/status/{self.runs[slug]}"
 
+    def licences(self, slug: str) -> str:
+        return f"{self.site.url}/tenants/{self.site.tenants[slug]}/licences"
+
     def signal(self, slug: str, event: str) -> None:
         self.app.service.signal(self.runs[slug], event, reason="the test says so")
 
@@ -97,6 +100,10 @@ def test_two_windows_see_the_approved_credit_within_two_seconds(there: Customers
     second = context.new_page()
     second.goto(first.url)
     live(second)
+    licences = context.new_page()
+    licences.goto(there.licences("molenaar-techniek"))
+    live(licences)
+    expect(licences).to_have_url(there.licences("molenaar-techniek"))  # R37
     for page in (first, second):
         expect(headline(page)).to_have_text("The credit of your organisation is being checked.")
         expect(part(page, "What is locked now")).to_contain_text("You cannot add new subscriptions or change other")
@@ -111,6 +118,8 @@ def test_two_windows_see_the_approved_credit_within_two_seconds(there: Customers
     expect(locked).to_contain_text("can cause an error")
     expect(part(second, "What is billed now")).to_contain_text("Neither of the two")
     expect(second.get_by_role("button", name="Call off the change")).to_be_hidden()
+
+    expect(licences).to_have_url(there.site.url + there.path("molenaar-techniek"))  # R15
 
     # R38: whoever signs in now lands here.
     landed = context.browser.new_context(locale="en-GB").new_page()  # type: ignore[union-attr]
@@ -179,7 +188,8 @@ def test_the_staff_see_whose_page_it_is_and_no_change_under_anothers_name(
     assert 404 == answer.status
     # They are let in where admins are not.
     page.goto(f"{there.site.url}/tenants/{there.site.tenants['harbour-logistics']}")
-    expect(page).to_have_url(f"{there.site.url}/tenants/{there.site.tenants['harbour-logistics']}/licences")
+    expect(page).to_have_url(there.licences("harbour-logistics"))
+    expect(page.get_by_text("Its administrators are locked out of this page now")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

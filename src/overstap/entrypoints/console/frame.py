@@ -80,9 +80,7 @@ def frame(visit: Visit, heading: str, *, lead: h.Node = None, ways: Sequence[Way
             away = False
         if away or before:
             ui.run_javascript(f"overstap.away({json.dumps(away)})")
-        if away:
-            return
-        if not still_in:
+        if not away and not still_in:
             ui.run_javascript("overstap.ended()")
 
     def time() -> str:
