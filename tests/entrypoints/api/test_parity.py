@@ -91,7 +91,6 @@ ONE_FACE = {
     ("tokens", "anybody"): "whether a server may listen",
     ("tokens", "make_link"): "a server that starts prints it",
     ("tokens", "use_link"): "a browser opens it",
-    ("tokens", "is_valid"): "a page that stays open asks again",
     ("portal", "locked"): "a column of the console's tenants; elsewhere the locks of one tenant are told",
     ("questions", "what_if"): "a form of the console: nobody types all the facts of a tenant on a command line",
     ("auditing", "acts"): "the console shows pages of what the export has as a whole",
