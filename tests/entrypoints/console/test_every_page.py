@@ -15,9 +15,12 @@ from console_stage import PAGES, Known, stage
 LANGUAGES = {"en": "en-GB", "nl": "nl"}
 PHONE = {"width": 320, "height": 700}
 DESKTOP = {"width": 1280, "height": 800}
-WIDEST = """[...document.querySelectorAll('body *')]
-    .filter((one) => one.getBoundingClientRect().right > innerWidth && !one.closest('.scrolls'))
-    .slice(-3).map((one) => one.outerHTML.slice(0, 120)).join(' ')"""
+WIDEST = """(() => {
+    const scrolls = (one) => one && (getComputedStyle(one).overflowX !== 'visible' || scrolls(one.parentElement));
+    return [...document.querySelectorAll('body *')]
+        .filter((one) => one.getBoundingClientRect().right > innerWidth && !scrolls(one.parentElement))
+        .slice(-2).map((one) => one.outerHTML.slice(0, 160)).join(' ');
+})()"""
 REGISTERED_LATE = {"/sign-in", "/{unknown:path}"}
 """By `add_console`, which a process does once."""
 WITHOUT_CONTENT = {"/", "/tenants/{tenant_id}", "/tenants/{tenant_id}/status"}
