@@ -226,6 +226,7 @@ def test_five_hundred_runs_may_be_named_and_those_that_are_not_there_are_told(
     ids = "&".join(f"run=01M8B3WVHX0000000000000{number:03}" for number in range(500))
     page.goto(f"{there.url}{NEW}?{ids}&{HOW}")
     expect(page.get_by_text("500 runs were chosen by name.")).to_be_visible()
+    expect(page.get_by_role("heading", name="500 runs match now")).to_be_visible()
     act(page, "Make the plan")
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("There is no run '01M8B3WVHX0")
 
