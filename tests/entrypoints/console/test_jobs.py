@@ -144,17 +144,17 @@ def test_the_turn_comes_after_work_that_broke_off_too(jobs: Jobs) -> None:
 
 def test_of_those_that_have_ended_the_newest_are_remembered_and_no_more_are_begun_than_that(jobs: Jobs) -> None:
     work, number = Gate(), count()
-    for _ in range(MOST - 2):
+    for _ in range(MOST - 3):
         jobs.start(REPLAY, f"busy-{next(number)}", work, by=ANN)
-    for of in ("old", "newer", "old", "newest"):
+    for of in ("old", "newer", "old", "newest", "last"):
         ended(jobs.start(CHECK, of, quick(of), by=ANN))
     assert [False, True, True] == [jobs.get(CHECK, of) is not None for of in ("newer", "old", "newest")]
 
-    for _ in range(2):
+    for _ in range(3):
         jobs.start(REPLAY, f"busy-{next(number)}", work, by=ANN)
     with pytest.raises(Refused, match="64 pieces of long work are under way"):
         jobs.start(REPLAY, "one more", work, by=ANN)
-    assert jobs.get(CHECK, "newest") is None
+    assert jobs.get(CHECK, "last") is None
     assert jobs.get(REPLAY, "one more") is None
     work.open()
 
