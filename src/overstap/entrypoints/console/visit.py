@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
 import nicegui
 from fastapi import Request
 
-from overstap.app.checking import Checking
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
 from overstap.bootstrap import App
 from overstap.entrypoints.api.access import ACCESS, Access
@@ -34,7 +33,6 @@ class Desk:
 
     Attributes:
         looks: what several pages show alike.
-        checking: the checks of the whole database that pages have begun.
         jobs: long work that pages have begun.
     """
 
@@ -42,8 +40,7 @@ class Desk:
     gate: Gatekeeper
     sign_in: SignIn
     looks: Looks
-    checking: Checking
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs
 
 
 def desk() -> Desk:
