@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 
 from browsing import Site, expect, live, site
@@ -122,14 +121,3 @@ def test_a_workflow_tells_what_is_done_in_each_state(there: Site, context: Brows
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("alert")).to_contain_text("There is no workflow plan_change v99")
-
-
-def test_axe_finds_nothing_serious_in_either_theme(there: Site, context: BrowserContext) -> None:
-    page = there.sign_in(context, "everything", "/console")
-    for path in ("/console", "/console/workers", "/console/workflows/manual_change/1"):
-        for theme in ("light", "dark"):
-            context.add_cookies([{"name": "overstap_theme", "value": theme, "url": there.url}])
-            page.goto(f"{there.url}{path}")
-            expect(page.locator(f"body.body--{theme}")).to_have_count(1)
-            found = Axe().run(page).response["violations"]
-            assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == [], (path, theme)

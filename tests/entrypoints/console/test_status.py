@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from browsing import Site, expect, live, site
@@ -192,18 +190,13 @@ def test_the_staff_see_whose_page_it_is_and_no_change_under_anothers_name(
     expect(page.get_by_text("Its administrators are locked out of this page now")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_phone_prints_without_buttons_and_is_accessible(
-    there: Customers, browser: Browser, scheme: Literal["light", "dark"]
-) -> None:
-    phone = browser.new_context(locale="nl-NL", color_scheme=scheme, viewport={"width": 390, "height": 800})
+def test_the_page_fits_a_phone_and_prints_without_buttons(there: Customers, browser: Browser) -> None:
+    phone = browser.new_context(locale="nl-NL", viewport={"width": 390, "height": 800})
     phone.set_default_timeout(30_000)
     page = there.open(phone, "harbour-logistics")
     expect(page.get_by_role("heading", level=1)).to_have_text("Veranderen van abonnement: status")
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     expect(page.get_by_role("button", name="Afdrukken")).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    assert [] == [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
 
     page.emulate_media(media="print")
     expect(page.get_by_role("button")).to_have_count(0)
