@@ -179,7 +179,7 @@ class _Placing:
             answer = await visit.ask(visit.app.questions.eligibility, change)
             self._refused(answer.blockers)
         except OverstapError as error:
-            self._said.set_content(str(problem(str(error))))
+            self._said.set_content(str(problem(visit.tell(error))))
         except Exception:
             log.exception("order_failed", tenant_id=change.tenant_id)
             self._said.set_content(str(problem(visit.say(_UNEXPECTED))))
