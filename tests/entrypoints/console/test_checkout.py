@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browsing import Site, expect, live, site
+from overstap.app.portal import By
 from overstap.bootstrap import open_app
 from overstap.domain.change import PlanChange
 from overstap.domain.tenant import PaymentMethod
@@ -306,6 +307,22 @@ def test_licences_are_given_and_taken_until_a_change_moves_them(there: Site, con
     expect(page.locator("[data-lock=licence]")).to_contain_text("do not reassign user licences meanwhile")
     expect(page.get_by_role("button", name="Take the licence back")).to_have_count(0)
     expect(page.get_by_role("button", name="Give a licence")).to_have_count(0)
+
+
+def test_more_licences_than_are_free_are_not_given(there: Site, dutch: BrowserContext) -> None:
+    with open_app(Settings(database_url=there.database_url)) as app:
+        app.service.import_tenants([sample_tenant("crowded", users=5, seats=4)])
+        taken = [f"crowded-{one}" for one in range(3)]
+        app.portal.unassign("crowded", "crowded-e1", taken, By("operator:test", "test"))
+    page = there.sign_in(dutch, "operator", "/tenants/crowded/licences/crowded-e1")
+    live(page)
+    for one in range(3):
+        page.get_by_role("checkbox", name=f"User {one}").check()
+    page.get_by_role("button", name="Licentie toewijzen").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reden").fill("ze beginnen maandag")
+    dialog.get_by_role("button", name="Licentie toewijzen").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Er zijn nog maar twee licenties vrij")
 
 
 def test_no_page_of_the_customer_is_wider_than_a_phone(there: Site, refused: str, browser: Browser) -> None:

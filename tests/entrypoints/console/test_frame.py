@@ -82,3 +82,14 @@ def test_an_address_without_a_page_says_so(there: Site, context: BrowserContext)
 def test_a_page_for_others_says_so(there: Site, context: BrowserContext) -> None:
     page = there.sign_in(context, "bakkerij-de-vries", "/console")
     expect(page.get_by_role("alert")).to_contain_text("This takes the role viewer")
+
+
+def test_who_has_a_right_token_comes_in_however_many_wrong_ones_come_from_their_address(
+    there: Site, context: BrowserContext
+) -> None:
+    def sent(token: str) -> str:
+        answer = context.request.post(f"{there.url}/sign-in", form={"token": token, "to": "/console"}, max_redirects=0)
+        return answer.headers["location"]
+
+    assert "why=often" in [sent("ovs_nonsense") for _ in range(61)][-1]
+    assert "/console" == sent(there.tokens["viewer"])

@@ -85,9 +85,13 @@ async def _by_token(request: Request) -> Response:
         return RedirectResponse(address("/sign-in", to=to, why="foreign"), HTTPStatus.SEE_OTHER)
 
     def begun() -> Response:
-        at.gate.count_attempt(request)
         response = RedirectResponse(to, HTTPStatus.SEE_OTHER)
-        at.sign_in.by_token(request, response, token)
+        try:
+            at.sign_in.by_token(request, response, token)
+        except NotAuthenticated:
+            # Who has a right token is let in all the same: behind a proxy everybody has one address.
+            at.gate.count_attempt(request)
+            raise
         return response
 
     try:
