@@ -23,6 +23,7 @@ _CANCEL = lazy_gettext("Cancel")
 _REASON = lazy_gettext("Reason")
 _KEPT = lazy_gettext("It is kept with what is done.")
 _NO_REASON = lazy_gettext("The reason is missing: write why you do this.")
+_NOT_FOUND_OUT = lazy_gettext("What this will do could not be found out, and nothing was done. Close it and try again.")
 _MOST = 2000
 """Characters of a text that is kept with what is done."""
 _UNEXPECTED = lazy_gettext("Something went wrong that nobody expected. It was written down; look whether it was done.")
@@ -112,6 +113,9 @@ class Act:
         except OverstapError as error:
             self._place.set_content(str(problem(self.visit.tell(error))))
             return str(error)
+        except Exception:
+            log.exception("preview_failed", command=self.command)
+            self._place.set_content(str(problem(self.visit.say(_NOT_FOUND_OUT))))
         return None
 
     async def _open(self) -> None:

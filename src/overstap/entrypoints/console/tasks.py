@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import htpy as h
@@ -84,8 +84,8 @@ def follow(visit: Visit, tasks: Sequence[Task], tenant_id: str | None, place: st
     """
     shown = {task.id for task in tasks}
 
-    def spots(found: list[Task]) -> dict[str, h.Node]:
-        now = {task.id for task in found}
+    def spots(found: Collection[str]) -> dict[str, h.Node]:
+        now = set(found)
         new = len(now - shown)
         told = lazy_ngettext("{count} new task", "{count} new tasks")
         return {
@@ -97,8 +97,8 @@ def follow(visit: Visit, tasks: Sequence[Task], tenant_id: str | None, place: st
 
     show(h.p(".news")[spot("new-tasks")])
     looks = desk().looks
-    live = Live(visit, lambda: looks.look(("tasks", tenant_id), lambda: visit.app.tasks.open(tenant_id)), spots)
-    live.knows(spots(list(tasks)))
+    live = Live(visit, lambda: looks.look(("tasks", tenant_id), lambda: visit.app.tasks.open_ids(tenant_id)), spots)
+    live.knows(spots(shown))
 
 
 def whole(visit: Visit, task: Task, manner: Manner) -> None:
