@@ -142,6 +142,22 @@ def test_the_wizard_is_done_in_english_by_keyboard_alone(there: Site, context: B
     assert "e3" == completes(there, page, "northwind-dental")["target_plan"]
 
 
+@pytest.mark.rule("R48")
+def test_who_places_an_order_that_has_no_way_back_reads_so_where_they_place_it(
+    there: Site, context: BrowserContext
+) -> None:
+    with open_app(Settings(database_url=there.database_url)) as app:
+        app.service.import_tenants([sample_tenant("final", plan="midsize")])
+    address = f"{there.url}/tenants/final/payment?subscription=final-midsize&target=e3"
+    page = there.sign_in(context, "operator", "/console")
+    page.goto(f"{address}&acknowledged=true")
+    expect(page.locator(".note.warn")).to_contain_text("With this order you acknowledge that there is no way back from")
+    expect(page.get_by_role("button", name="Place the order")).to_be_visible()
+    page.goto(address)
+    expect(page.locator("[data-code=acknowledgement_missing]")).to_be_visible()
+    expect(page.get_by_role("button", name="Place the order")).to_have_count(0)
+
+
 @pytest.mark.rule("R35", "R36", "J3", "J7")
 def test_an_order_is_placed_once_however_often_it_is_sent(there: Site, context: BrowserContext) -> None:
     slug = "van-dijk-advocaten"
