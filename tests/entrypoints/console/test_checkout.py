@@ -175,6 +175,7 @@ def test_an_order_is_placed_once_however_often_it_is_sent(there: Site, context: 
 
     other.get_by_role("button", name="Place the order").click()
     expect(other.locator("[data-code=credit_check_pending]")).to_be_visible()
+    expect(other.locator("[data-code=credit_check_pending] time")).to_have_count(1)
     assert 1 == len(asked(there, slug, "runs")["items"])
     page.goto(f"{there.url}{path(there, slug)}")
     expect(page.get_by_role("cell", name="No options").first).to_be_visible()
