@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, insert, select, update
 from tests.scenarios.conftest import World
 
+from overstap.app import replaying
 from overstap.app.replay_planning import Wish
+from overstap.app.replay_views import PlanState
 from overstap.domain.run_filter import RunFilter
 from overstap.errors import BadInput, NotFound, Refused
 from overstap.store.acts import Acts
@@ -22,7 +24,8 @@ from overstap.store.books import MOVE, OPERATION
 from overstap.store.replays import ITEM
 from overstap.store.rows import RUN
 from overstap.workflow.acts import hold, retry
-from overstap.workflow.replay import DeadlinePolicy, Result
+from overstap.workflow.decide import Decision
+from overstap.workflow.replay import DeadlinePolicy, Result, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +104,42 @@ def test_a_plan_is_done_once_and_its_receipt_stays_the_same(make_world: MakeWorl
     assert done == [world.operations(name) for name in ("one", "two")]
     assert ANN == world.app.replays.get(made)[0].executed_by
     assert 1 == sum(entry.kind == "replayed" for entry in world.journal(runs[0]))
+
+
+class Killed(BaseException):
+    """What nothing catches: the process is gone."""
+
+
+def test_a_replay_that_broke_off_goes_on_with_what_is_left_and_does_nothing_twice(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(faults=FAILS)
+    runs = stuck_runs(world, "one", "two", "three")
+    world.pass_time("20m")
+    made = plan(world)
+    turn = itertools.count(1)
+
+    def dies(*args: Any, **named: Any) -> Decision:
+        if next(turn) == 2:
+            raise Killed
+        return put_back(*args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replaying, "_AT_ONCE", 1)
+        patched.setattr(replaying, "put_back", dies)
+        with pytest.raises(Killed):
+            run(world, made, ANN)
+
+    def replayed() -> list[int]:
+        return sorted(sum(entry.kind == "replayed" for entry in world.journal(one)) for one in runs)
+
+    assert [0, 0, 1] == replayed()
+    assert PlanState.BEING_RUN is world.app.replay_views.look(made).state
+    assert not run(world, made, BEN)
+    world.run_for("10m")
+    assert [1, 1, 1] == replayed()
+    assert dict.fromkeys(runs, "passed") == receipt(world, made)
+    assert ANN == world.app.replays.get(made)[0].executed_by
 
 
 def test_a_plan_of_very_many_runs_names_few_of_them_in_each_statement(database_url: str) -> None:

@@ -241,6 +241,7 @@ def test_a_rehearsal_touches_nothing_and_is_found_again_after_a_reload(
     page.reload()
     told = page.get_by_text("1 of 1 runs would get beyond the step that they stick on.")
     expect(told).to_be_visible()
+    expect(page.locator('[data-live="rehearsal"]')).to_contain_text("operator:operator")
     row = page.get_by_role("region", name="Rehearsal").get_by_role("row", name="Bakkerij De Vries")
     expect(row).to_contain_text("migratingmove_userscompletedwould pass")
     expect(page.locator('[data-live="state"]')).to_have_text("open")

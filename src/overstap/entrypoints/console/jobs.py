@@ -1,17 +1,26 @@
-"""Long work that goes on while pages come and go: a page that is loaded anew finds it as it stands."""
+"""Long work that pages begin, and that goes on while pages come and go: whoever comes later finds it as it stands.
+
+Jobs live in the memory of one process, and end with it: their threads are daemons, which nobody waits for when the
+server ends. So all that a job does may break off anywhere. A check and a rehearsal change nothing, and are begun anew.
+A replay is durable: that it is executed is written down before its job begins, each hundred of its runs is one
+transaction together with what was done with them, and whoever runs the plan again goes on with what is left
+(`app.replaying.Replays.run`).
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 import structlog
 
-from overstap.errors import OverstapError
-from overstap.language import lazy_gettext
-from overstap.language.message import Message
+from overstap.clock import Clock
+from overstap.errors import Conflict, OverstapError, Refused
+from overstap.language import Message, lazy_gettext
 
 log = structlog.get_logger(__name__)
 
@@ -19,76 +28,134 @@ Tell = Callable[[int, int], None]
 """Told how many of how many are done."""
 
 UNEXPECTED = lazy_gettext("It broke off for a reason that nobody expected. The reason was written down.")
-_MOST = 64
-"""Jobs remembered, those that have ended included."""
+MOST = 64
+"""Jobs of one process: those that wait, those under way, and those that have ended and are remembered."""
 
 
-@dataclass(slots=True)
+class Turn(Enum):
+    """Whose turn it is while another job of the same kind is under way."""
+
+    ANY = auto()
+    """They go beside each other."""
+    NEXT = auto()
+    """Each waits for those that were begun before it."""
+    NONE = auto()
+    """The second is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of work.
+
+    Attributes:
+        name: what people call it, as in "a check".
+    """
+
+    name: str
+    turn: Turn = Turn.ANY
+
+
+@dataclass(slots=True, kw_only=True)
 class Job:
     """One piece of work.
 
     Attributes:
+        of: what it is about.
+        by: who began it.
+        began: None as long as it waits for its turn.
+        ended: when it was over, with a result or with a failure; None before.
         done, total: how far it is; 0 of 0 as long as that is not known.
-        ended: whether it is over, with a result or with an error.
-        error: why it broke off.
+        failed: why it came to no result.
     """
 
+    kind: Kind
+    of: str
+    by: str
+    work: Callable[[Tell], Any] = field(repr=False)
+    began: datetime | None = None
+    ended: datetime | None = None
     done: int = 0
     total: int = 0
-    ended: bool = False
     result: Any = None
-    error: str | Message | None = None
+    failed: str | Message | None = None
 
     def tell(self, done: int, total: int) -> None:
         """Take note of how far it is."""
         self.done, self.total = done, total
 
 
-@dataclass(slots=True)
 class Jobs:
     """The jobs of one process."""
 
-    _jobs: dict[Hashable, Job] = field(default_factory=dict)
-    _turns: dict[str, threading.Lock] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[tuple[Kind, str], Job] = {}
+        """The newest last; of each kind the next is the first that has not begun."""
+        self._lock = threading.Lock()
 
-    def start(self, kind: str, of: str, work: Callable[[Tell], Any], *, in_turn: bool = False) -> Job:
-        """Start work in a thread of its own; what is under way already is not started again.
+    def start(self, kind: Kind, of: str, work: Callable[[Tell], Any], *, by: str) -> Job:
+        """Begin work in a thread of its own, or have it wait for its turn; what is under way is not begun again.
 
         Args:
-            kind: what sort of work it is.
             of: what it is about.
-            in_turn: wait until no other of the same kind that is in turn is at work.
+            work: told where to report its progress; answers its result.
+            by: who begins it.
+
+        Raises:
+            Conflict: when another of its kind is under way, and it is of a kind that is done alone.
+            Refused: when too many are under way.
         """
         with self._lock:
-            known = self._jobs.get((kind, of))
-            if known is not None and not known.ended:
+            other = self._under_way(kind)
+            if other is not None and kind.turn is Turn.NONE:
+                raise Conflict(
+                    f"One {kind.name} is made at a time, and that of {other.of} is under way, begun by {other.by}. "
+                    "Wait for its end."
+                )
+            known = self._known.get((kind, of))
+            if known is not None and known.ended is None:
                 return known
-            self._forget()
-            job = self._jobs[kind, of] = Job()
-            turn = self._turns.setdefault(kind, threading.Lock()) if in_turn else threading.Lock()
-        # A daemon: whoever stops the server does not wait for it, and all that it does may break off anywhere.
-        threading.Thread(target=_do, args=(job, turn, work, kind, of), name=f"{kind}-{of}", daemon=True).start()
+            self._make_room(kind, of)
+            job = Job(kind=kind, of=of, by=by, work=work)
+            if other is None or kind.turn is Turn.ANY:
+                job.began = self._clock.now()
+                threading.Thread(target=self._run, args=(job,), name=f"{kind.name}-{of}", daemon=True).start()
+            self._known[kind, of] = job
         return job
 
-    def get(self, kind: str, of: str) -> Job | None:
-        """The last work of that kind about that; None when this process did none."""
-        return self._jobs.get((kind, of))
+    def get(self, kind: Kind, of: str) -> Job | None:
+        """The newest work of that kind about that; None where this process did none, or remembers none."""
+        with self._lock:
+            return self._known.get((kind, of))
 
-    def _forget(self) -> None:
-        over = [key for key, one in self._jobs.items() if one.ended]
-        for key in over[: max(0, len(self._jobs) - _MOST + 1)]:
-            del self._jobs[key]
+    def _under_way(self, kind: Kind) -> Job | None:
+        return next((one for one in self._known.values() if one.kind == kind and one.ended is None), None)
 
+    def _make_room(self, kind: Kind, of: str) -> None:
+        self._known.pop((kind, of), None)
+        if len(self._known) < MOST:
+            return
+        over = next((key for key, one in self._known.items() if one.ended is not None), None)
+        if over is None:
+            raise Refused(f"{MOST} pieces of long work are under way. Try again when one of them has ended.")
+        del self._known[over]
 
-def _do(job: Job, turn: threading.Lock, work: Callable[[Tell], Any], kind: str, of: str) -> None:
-    try:
-        with turn:
-            job.result = work(job.tell)
-    except OverstapError as error:
-        job.error = str(error)
-    except Exception:
-        log.exception("job_failed", kind=kind, of=of)
-        job.error = UNEXPECTED
-    finally:
-        job.ended = True
+    def _run(self, job: Job | None) -> None:
+        """Do a job, and after it those that have waited for it."""
+        while job is not None:
+            self._do(job)
+            with self._lock:
+                job.ended = now = self._clock.now()
+                same = [one for one in self._known.values() if one.kind == job.kind]
+                job = next((one for one in same if one.began is None), None)
+                if job is not None:
+                    job.began = now
+
+    def _do(self, job: Job) -> None:
+        try:
+            job.result = job.work(job.tell)
+        except OverstapError as error:
+            job.failed = str(error)
+        except Exception:
+            log.exception("job_failed", kind=job.kind.name, of=job.of)
+            job.failed = UNEXPECTED

@@ -15,11 +15,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from overstap.app.checking import Checking
 from overstap.bootstrap import App
 from overstap.entrypoints.console import customer, home, operator
 from overstap.entrypoints.console import sign_in as sign_in_page
 from overstap.entrypoints.console.frame import STATIC
+from overstap.entrypoints.console.jobs import Jobs
 from overstap.entrypoints.console.looks import Looks
 from overstap.entrypoints.console.pages import own_name
 from overstap.entrypoints.console.sockets import take_from_own_sockets_only
@@ -55,7 +55,7 @@ def add_console(api: FastAPI, app: App) -> None:
         api: of `make_api`, with a way for people to sign in.
     """
     state = api.state
-    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks(), Checking(app.clock))
+    nicegui.app.state.desk = Desk(app, state.gate, state.sign_in, Looks(), Jobs(app.clock))
     log.debug("console_pages", modules=[one.__name__ for one in (*operator.PAGES, *customer.PAGES)])
     sign_in_page.register()
     nicegui.app.add_static_files(STATIC, str(_FOLDER), max_cache_age=31_536_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
@@ -11,7 +11,6 @@ import nicegui
 import structlog
 from fastapi import Request
 
-from overstap.app.checking import Checking
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
 from overstap.bootstrap import App
 from overstap.entrypoints.api.access import ACCESS, Access
@@ -41,7 +40,6 @@ class Desk:
 
     Attributes:
         looks: what several pages show alike.
-        checking: the checks of the whole database that pages have begun.
         jobs: long work that pages have begun.
     """
 
@@ -49,8 +47,7 @@ class Desk:
     gate: Gatekeeper
     sign_in: SignIn
     looks: Looks
-    checking: Checking
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs
 
 
 def desk() -> Desk:

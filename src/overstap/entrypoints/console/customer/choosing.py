@@ -108,7 +108,7 @@ def _form(
         h.input(type="hidden", name="subscription", value=one.subscription.id),
         h.input(type="hidden", name="way", value="manual") if manual else None,
         h.input(type="hidden", name="payment", value=str(payment)) if payment else None,
-        h.fieldset(".picks")[
+        h.fieldset(".offers")[
             h.legend(".unseen")[say(_PLANS)],
             (_card(visit, one, plan, offer, chosen=chosen == plan.id) for plan, offer in offered),
         ],
@@ -126,7 +126,7 @@ def _card(visit: Visit, one: Options, plan: Plan, offer: Quote, *, chosen: bool)
     returns = not final and one.source is not None and visit.app.catalog.pair(plan.id, one.source.id) is not None
     total = say(_TOTAL, total=told.money(visit, offer.new.monthly_cents), count=seats)
     now = say(_NOW, total=told.money(visit, offer.old.monthly_cents))
-    return h.label(".pick")[
+    return h.label(".offer")[
         h.input(
             type="radio",
             name="target",

@@ -119,14 +119,14 @@ def _table(visit: Visit, tenant_id: str, options: Sequence[Options], chosen: Opt
             _state(visit, tenant_id, held),
             option,
         ]
-        return h.tr(role="row", class_="chosen" if current else None)[
+        return h.tr(role="row", class_="current" if current else None)[
             (
                 h.td(role="cell", data_label=name, class_="number" if n in {1, 2} else None)[h.div[cell]]
                 for n, (name, cell) in enumerate(zip(names, cells, strict=True))
             )
         ]
 
-    return h.div(".scrolls.stack", tabindex="0", role="region", aria_label=say(_TITLE))[
+    return h.div(".scrolls.stacked", tabindex="0", role="region", aria_label=say(_TITLE))[
         h.table(role="table")[
             h.caption(".unseen")[say(_TITLE)],
             h.thead(role="rowgroup")[

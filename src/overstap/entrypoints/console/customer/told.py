@@ -57,7 +57,7 @@ def findings(visit: Visit, tenant_id: str, found: Iterable[Finding], *, linked: 
         ]
 
     items = [told(finding) for finding in found]
-    return h.ul(".findings", aria_label=visit.say(_DETAILS))[items] if items else None
+    return h.ul(".advice", aria_label=visit.say(_DETAILS))[items] if items else None
 
 
 def locked(visit: Visit, active: ActiveRun | None, locks: frozenset[str], lock: str) -> h.Node:

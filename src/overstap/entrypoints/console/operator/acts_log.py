@@ -128,7 +128,7 @@ def _row(visit: Visit, one: Link) -> list[h.Node]:
         record["actor"],
         visit.say(_KINDS[kind]) if kind in _KINDS else kind,
         h.div(".cut")[_subject(record)],
-        h.div(".wide")[record["reason"]],
+        h.div(".prose")[record["reason"]],
         _more(visit, record["data"]),
     ]
 

@@ -10,15 +10,15 @@ import htpy as h
 import orjson
 from nicegui import ui
 
-from overstap.app.auditing import Progress
 from overstap.app.head import Head
 from overstap.entrypoints.api.access import ACCESS
 from overstap.entrypoints.console.acting import Act
 from overstap.entrypoints.console.frame import frame
+from overstap.entrypoints.console.jobs import Tell
 from overstap.entrypoints.console.live import Live, spot
 from overstap.entrypoints.console.operator.acts_log import acts_log, asked_acts
 from overstap.entrypoints.console.operator.fields import put
-from overstap.entrypoints.console.operator.reports import CHAINS, TRUTHS, outcome
+from overstap.entrypoints.console.operator.reports import CHAINS, CHECK, TRUTHS, outcome
 from overstap.entrypoints.console.pages import page
 from overstap.entrypoints.console.parts import address, note, show
 from overstap.entrypoints.console.visit import Visit, desk
@@ -61,8 +61,8 @@ def _roles(visit: Visit) -> str:
     return visit.say(text, roles=", ".join(sorted(ACCESS["export_audit"].roles)))
 
 
-def _start(visit: Visit, name: str, check: Callable[[Progress], object]) -> Callable[[str], object]:
-    return lambda _: desk().checking.start(name, check, visit.call.actor)
+def _start(visit: Visit, name: str, check: Callable[[Tell], object]) -> Callable[[str], object]:
+    return lambda _: desk().jobs.start(CHECK, name, check, by=visit.call.actor)
 
 
 def _truths(visit: Visit) -> None:
@@ -93,7 +93,7 @@ def _chains(visit: Visit) -> None:
     def start(reason: str) -> object:
         text = (given[0].value or "").strip()
         head = Head.read(text.encode(), say(_HEAD)) if text else None
-        return _start(visit, CHAINS, lambda progress: visit.app.auditing.verify(head, progress=progress))(reason)
+        return _start(visit, CHAINS, lambda tell: visit.app.auditing.verify(head, progress=tell))(reason)
 
     def fields() -> None:
         hint = lazy_gettext("Only it tells whether the newest entries are missing; without one, all else is checked.")

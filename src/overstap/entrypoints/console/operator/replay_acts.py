@@ -10,12 +10,14 @@ from nicegui import ui
 
 from overstap.app.replay_views import PlanState, PlanTotals, PlanView
 from overstap.entrypoints.console.acting import Act
+from overstap.entrypoints.console.jobs import Kind
+from overstap.entrypoints.console.operator.long_work import failure
 from overstap.entrypoints.console.operator.replay_rehearsal import start_rehearsal
 from overstap.entrypoints.console.parts import address, note, show
 from overstap.entrypoints.console.visit import Visit, desk
 from overstap.language import lazy_gettext, lazy_ngettext
 
-CARRYING_OUT = "carry_out"
+_CARRYING_OUT = Kind("replay")
 """The job that does what a plan says."""
 _APPROVE = lazy_gettext("Approve")
 _APPROVES = lazy_gettext("After that it can be run, by whoever may run replays, exactly as it is.")
@@ -126,13 +128,19 @@ def _begin(visit: Visit, plan_id: str, reason: str) -> bool:
     """Begin what the plan says, and leave the rest to a job; whether this was the first time."""
     replays = visit.app.replays
     first = replays.begin(plan_id, actor=visit.call.actor, reason=reason)
-    desk().jobs.start(CARRYING_OUT, plan_id, lambda _tell: replays.carry_out(plan_id))
+    desk().jobs.start(_CARRYING_OUT, plan_id, lambda _: replays.carry_out(plan_id), by=visit.call.actor)
     return first
 
 
 def _at_it(plan_id: str) -> bool:
-    job = desk().jobs.get(CARRYING_OUT, plan_id)
-    return job is not None and not job.ended
+    job = desk().jobs.get(_CARRYING_OUT, plan_id)
+    return job is not None and job.ended is None
+
+
+def broke_off(visit: Visit, view: PlanView) -> h.Node:
+    """Why what a plan says was not done to its end; None where it is, or may yet be."""
+    job = desk().jobs.get(_CARRYING_OUT, view.plan.id)
+    return failure(visit.words, job) if job is not None and view.state is PlanState.BEING_RUN else None
 
 
 def _rehearse(visit: Visit, plan_id: str) -> Act:

@@ -12,7 +12,7 @@ from overstap.entrypoints.console.visit import Visit
 from overstap.language import Money, lazy_gettext, lazy_ngettext
 from overstap.store.replays import ReplayPlan
 
-_PLAN = lazy_gettext("Plan")
+_PLAN = lazy_gettext("Plan of the replay")
 _MADE = lazy_gettext("Made")
 _VALID = lazy_gettext("Can be run until")
 _ASKED = lazy_gettext("Asked for")

@@ -13,7 +13,7 @@ from overstap.app.replay_views import PlanTotals, PlanView, Verdict
 from overstap.entrypoints.api.routes.runs import known
 from overstap.entrypoints.console.frame import frame
 from overstap.entrypoints.console.live import Live, spot
-from overstap.entrypoints.console.operator.replay_acts import put_acts
+from overstap.entrypoints.console.operator.replay_acts import broke_off, put_acts
 from overstap.entrypoints.console.operator.replay_facts import facts_of, figures, live_facts, told
 from overstap.entrypoints.console.operator.replay_rehearsal import rehearsal
 from overstap.entrypoints.console.operator.replay_runs import Shown, choices, chosen_runs, counted, live_runs, planned
@@ -107,4 +107,4 @@ def _stops(visit: Visit, now: Now) -> h.Node:
     found = [note(visit.say(_PAUSED, actor=one.actor, what=one.what, reason=one.reason), "warn") for one in now.pauses]
     if not now.workers and now.view.counts.get(Verdict.UNDER_WAY):
         found.append(note(visit.say(_NO_WORKER), "warn"))
-    return found
+    return [broke_off(visit, now.view), found]

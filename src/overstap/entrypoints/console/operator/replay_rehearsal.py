@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import htpy as h
 
 from overstap.app.rehearsing import Rehearsed
-from overstap.entrypoints.console.jobs import Job, Tell
+from overstap.entrypoints.console.jobs import Job, Kind, Tell, Turn
+from overstap.entrypoints.console.operator.long_work import failure, whose
 from overstap.entrypoints.console.operator.replay_runs import page_number
 from overstap.entrypoints.console.operator.replay_words import RESULTS
-from overstap.entrypoints.console.parts import address, chip, link_button, problem, state, table
+from overstap.entrypoints.console.parts import address, chip, link_button, state, table
 from overstap.entrypoints.console.visit import Visit, desk
-from overstap.language import Message, lazy_gettext
+from overstap.language import lazy_gettext
 from overstap.workflow.replay import Result
 
-_KIND = "rehearsal"
+_KIND = Kind("rehearsal", Turn.NEXT)
 _SIZE = 50
 _TITLE = lazy_gettext("Rehearsal")
 _COPYING = lazy_gettext("The runs are being copied.")
@@ -64,7 +65,7 @@ def start_rehearsal(visit: Visit, plan_id: str) -> Job:
             found.append(Played(str(name), detail["state"], detail.get("sticks_at"), one))
         return found
 
-    return desk().jobs.start(_KIND, plan_id, play, in_turn=True)
+    return desk().jobs.start(_KIND, plan_id, play, by=visit.call.actor)
 
 
 def rehearsal(visit: Visit, plan_id: str) -> h.Node:
@@ -73,14 +74,14 @@ def rehearsal(visit: Visit, plan_id: str) -> h.Node:
     if job is None:
         return None
     title = h.h2(id="rehearsal")[visit.say(_TITLE)]
-    if not job.ended:
+    if job.began is None:
+        return h.div(".card", role="status")[title, whose(visit.words, job)]
+    if job.ended is None:
         told = visit.say(_PLAYING, done=job.done, total=job.total) if job.total else visit.say(_COPYING)
         bar = h.progress(value=str(job.done), max=str(job.total), aria_label=told) if job.total else None
-        return h.div(".card", role="status")[title, h.p[told], bar]
-    if job.error is not None:
-        text = visit.say(job.error) if isinstance(job.error, Message) else job.error
-        return h.div(".card")[title, problem(text)]
-    return h.div(".card")[title, _result(visit, plan_id, job.result)]
+        return h.div(".card", role="status")[title, whose(visit.words, job), h.p[told], bar]
+    failed = failure(visit.words, job)
+    return h.div(".card")[title, whose(visit.words, job), failed or _result(visit, plan_id, job.result)]
 
 
 def _result(visit: Visit, plan_id: str, played: Sequence[Played]) -> h.Node:

@@ -26,7 +26,7 @@ _NO_OLDER_HINT = lazy_gettext("The newest ones are on the first page.")
 _OLDER = lazy_gettext("Older plans")
 _NEWEST = lazy_gettext("The newest plans")
 _COLUMNS = (
-    lazy_gettext("Plan"),
+    lazy_gettext("Plan of the replay"),
     lazy_gettext("State"),
     lazy_gettext("Runs"),
     lazy_gettext("Asked for"),

@@ -5,44 +5,44 @@ from __future__ import annotations
 import htpy as h
 
 from overstap.app.auditing import AuditReport
-from overstap.app.checking import Checked
 from overstap.app.verify import VerifyReport
-from overstap.entrypoints.console.parts import chip, problem, table, time
+from overstap.entrypoints.console.jobs import Job, Kind, Turn
+from overstap.entrypoints.console.operator.long_work import failure, whose
+from overstap.entrypoints.console.parts import chip, table
 from overstap.entrypoints.console.visit import Visit, desk
 from overstap.language import Language, lazy_gettext, lazy_ngettext
 
+CHECK = Kind("check of the whole database", Turn.NONE)
 TRUTHS, CHAINS = "truths", "chains"
+"""What a check is about."""
 _SHOWN = 20
 
 
 def outcome(visit: Visit, name: str) -> h.Node:
     """The newest check of that name; where there was none, that."""
-    found, words = desk().checking.last(name), visit.words
+    found, words = desk().jobs.get(CHECK, name), visit.words
     if found is None:
         return h.p(".faint")[words.say(lazy_gettext("Not checked since the server began."))]
     if found.ended is None:
         return _under_way(words, found)
-    if found.failed is not None:
-        return [_when(found), problem(found.failed)]
-    report = _truths(words, found.report) if isinstance(found.report, VerifyReport) else _chains(words, found.report)
-    return h.div(role="status")[_when(found), report]
+    failed = failure(words, found)
+    if failed is not None:
+        return [whose(words, found), failed]
+    report = _truths(words, found.result) if isinstance(found.result, VerifyReport) else _chains(words, found.result)
+    return h.div(role="status")[whose(words, found), report]
 
 
-def _under_way(words: Language, found: Checked) -> h.Node:
+def _under_way(words: Language, found: Job) -> h.Node:
     say = words.say
     looked = say(lazy_gettext("{done} of {total} runs looked at"), done=found.done, total=found.total)
     return [
-        h.p[say(lazy_gettext("Under way, begun by {who}:"), who=found.by), " ", time(found.began, "age")],
+        whose(words, found),
         h.progress(max=str(max(found.total, 1)), value=str(found.done), aria_label=looked),
         h.p(".hint")[looked if found.done < found.total or not found.total else say(_BESIDE)],
     ]
 
 
 _BESIDE = lazy_gettext("All runs were looked at; now what stands beside them.")
-
-
-def _when(found: Checked) -> h.Node:
-    return h.p(".hint")[time(found.ended, "ago"), ", ", found.by]
 
 
 def _truths(words: Language, report: VerifyReport) -> h.Node:

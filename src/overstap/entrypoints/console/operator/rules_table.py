@@ -45,8 +45,8 @@ def rules_table(words: Language) -> h.Node:
                 rule,
                 h.code(id=code)[code],
                 effect(words, code),
-                h.div(".wide")[words.template(SENTENCES[code].sentence)],
-                h.div(".wide")[words.template(SENTENCES[code].advice)],
+                h.div(".prose")[words.template(SENTENCES[code].sentence)],
+                h.div(".prose")[words.template(SENTENCES[code].advice)],
             ]
             for code, rule in RULE_OF.items()
         ],

@@ -133,7 +133,7 @@ def form(visit: Visit, view: View) -> h.Node:
             _choice(visit, "plan", say(lazy_gettext("To the plan")), [(one, name) for name, one in plans], query),
             _text(say(lazy_gettext("Text in the error")), "error", query),
             _select(
-                say(lazy_gettext("Order")),
+                say(lazy_gettext("Sorted by")),
                 "sort",
                 [(one.value, say(text)) for one, text in SORTS.items()],
                 view.sort.value,

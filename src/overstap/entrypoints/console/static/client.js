@@ -118,6 +118,11 @@ const overstap = (() => {
     for (const field of document.querySelectorAll("form[method=get] [name]:disabled")) field.disabled = false;
   });
 
+  // On a phone the ways are in a row that scrolls: the one that leads here is in sight.
+  addEventListener("load", () => {
+    const way = document.querySelector(".bar nav [aria-current]"), row = way?.parentElement;
+    if (row) row.scrollLeft = way.offsetLeft - row.offsetLeft - (row.clientWidth - way.offsetWidth) / 2;
+  });
   // What NiceGUI shows when the connection is lost is told to those who cannot see it too.
   addEventListener("load", () => document.getElementById("popup")?.setAttribute("role", "status"));
   setInterval(() => writeAll(document), 1000);

@@ -152,7 +152,7 @@ def _holder(visit: Visit, look: Look) -> h.Node:
         return visit.say(lazy_gettext("nobody holds it"))
     life = None
     if holder.stopped_at is not None:
-        life = chip(visit.say(lazy_gettext("ended")), "warn")
+        life = chip(visit.say(lazy_gettext("stopped")), "warn")
     elif not holder.alive:
         life = chip(visit.say(lazy_gettext("silent")), "bad")
     return [h.span(".mono")[holder.worker_id], " ", life]
