@@ -128,7 +128,8 @@ def test_an_open_task_tells_whose_turn_it_is_and_until_when(world: World, run: s
     assert (AdminRole.GLOBAL_ADMIN, (BOSS,)) == (task.needed, task.people)
     assert (7, 14) == ((task.remind_at - task.since).days, (task.deadline_at - task.since).days)
     assert [task] == world.app.tasks.open("acme")
-    assert [] == world.app.tasks.open("another")
+    assert [task.id] == world.app.tasks.open_ids() == world.app.tasks.open_ids("acme")
+    assert [] == world.app.tasks.open("another") == world.app.tasks.open_ids("another")
 
 
 def test_a_run_of_a_workflow_that_is_not_here_has_no_task(world: World, run: str) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cache
+
 from overstap.app.service import WORKFLOWS
 from overstap.clock import Clock
-from overstap.domain.case import Limits, make_case
+from overstap.domain.case import Case, Limits, make_case
 from overstap.domain.catalog import Catalog
 from overstap.domain.change import PlanChange, Route
 from overstap.domain.eligibility import Eligibility, check, judge
@@ -88,8 +92,22 @@ class Questions:
         Raises:
             NotFound: when there is no such tenant, subscription or plan.
         """
-        tenant, active = self._provider.tenant(change.tenant_id), self._runs.active_run(change.tenant_id)
-        case = make_case(tenant, change, self._catalog, self._limits, active)
+        return self.quotes(change.tenant_id, [change])[0]
+
+    def quotes(self, tenant_id: str, changes: Sequence[PlanChange]) -> list[Quote]:
+        """The quotes of several changes of one tenant; what they have in common is asked for once.
+
+        Raises:
+            NotFound: when there is no such tenant, subscription or plan.
+        """
+        tenant, active = self._provider.tenant(tenant_id), self._runs.active_run(tenant_id)
+        times = cache(self._times)
+        return [self._quote(make_case(tenant, one, self._catalog, self._limits, active), times) for one in changes]
+
+    def _times(self, workflow: str, kind: str) -> list[timedelta]:
+        return self._past.times(workflow, kind, entered="migrating", left="licenses_reassigned")
+
+    def _quote(self, case: Case, times: Callable[[str, str], list[timedelta]]) -> Quote:
         answer = judge(case)
         workflow = WORKFLOWS[Route.MANUAL if answer.route is Route.MANUAL else Route.WIZARD]
         states = self._library.latest(workflow).states
@@ -97,7 +115,7 @@ class Questions:
             case,
             answer,
             self._clock.now(),
-            self._past.times(workflow, str(case.kind), entered="migrating", left="licenses_reassigned"),
+            times(workflow, str(case.kind)),
             [(name, states[name].locks) for name in _ON_THE_WAY if name in states],
             keep_old_billing=self._keep_old_billing,
         )

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browsing import Site, expect, live, site
+from overstap.app.portal import By
 from overstap.bootstrap import open_app
 from overstap.domain.change import PlanChange
 from overstap.domain.tenant import PaymentMethod
@@ -141,6 +142,22 @@ def test_the_wizard_is_done_in_english_by_keyboard_alone(there: Site, context: B
     assert "e3" == completes(there, page, "northwind-dental")["target_plan"]
 
 
+@pytest.mark.rule("R48")
+def test_who_places_an_order_that_has_no_way_back_reads_so_where_they_place_it(
+    there: Site, context: BrowserContext
+) -> None:
+    with open_app(Settings(database_url=there.database_url)) as app:
+        app.service.import_tenants([sample_tenant("final", plan="midsize")])
+    address = f"{there.url}/tenants/final/payment?subscription=final-midsize&target=e3"
+    page = there.sign_in(context, "operator", "/console")
+    page.goto(f"{address}&acknowledged=true")
+    expect(page.locator(".note.warn")).to_contain_text("With this order you acknowledge that there is no way back from")
+    expect(page.get_by_role("button", name="Place the order")).to_be_visible()
+    page.goto(address)
+    expect(page.locator("[data-code=acknowledgement_missing]")).to_be_visible()
+    expect(page.get_by_role("button", name="Place the order")).to_have_count(0)
+
+
 @pytest.mark.rule("R35", "R36", "J3", "J7")
 def test_an_order_is_placed_once_however_often_it_is_sent(there: Site, context: BrowserContext) -> None:
     slug = "van-dijk-advocaten"
@@ -158,6 +175,7 @@ def test_an_order_is_placed_once_however_often_it_is_sent(there: Site, context: 
 
     other.get_by_role("button", name="Place the order").click()
     expect(other.locator("[data-code=credit_check_pending]")).to_be_visible()
+    expect(other.locator("[data-code=credit_check_pending] time")).to_have_count(1)
     assert 1 == len(asked(there, slug, "runs")["items"])
     page.goto(f"{there.url}{path(there, slug)}")
     expect(page.get_by_role("cell", name="No options").first).to_be_visible()
@@ -306,6 +324,22 @@ def test_licences_are_given_and_taken_until_a_change_moves_them(there: Site, con
     expect(page.locator("[data-lock=licence]")).to_contain_text("do not reassign user licences meanwhile")
     expect(page.get_by_role("button", name="Take the licence back")).to_have_count(0)
     expect(page.get_by_role("button", name="Give a licence")).to_have_count(0)
+
+
+def test_more_licences_than_are_free_are_not_given(there: Site, dutch: BrowserContext) -> None:
+    with open_app(Settings(database_url=there.database_url)) as app:
+        app.service.import_tenants([sample_tenant("crowded", users=5, seats=4)])
+        taken = [f"crowded-{one}" for one in range(3)]
+        app.portal.unassign("crowded", "crowded-e1", taken, By("operator:test", "test"))
+    page = there.sign_in(dutch, "operator", "/tenants/crowded/licences/crowded-e1")
+    live(page)
+    for one in range(3):
+        page.get_by_role("checkbox", name=f"User {one}").check()
+    page.get_by_role("button", name="Licentie toewijzen").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reden").fill("ze beginnen maandag")
+    dialog.get_by_role("button", name="Licentie toewijzen").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Er zijn nog maar twee licenties vrij")
 
 
 def test_no_page_of_the_customer_is_wider_than_a_phone(there: Site, refused: str, browser: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import BrowserContext
@@ -27,6 +28,17 @@ def test_who_is_not_signed_in_is_led_to_sign_in_and_back(there: Site, context: B
     page.locator("input[name=token]").fill(there.tokens["viewer"])
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{there.url}/console?of=something")
+
+
+@pytest.mark.parametrize(
+    "sent", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}]
+)
+def test_nobody_is_signed_in_by_another_sites_form(there: Site, context: BrowserContext, sent: dict[str, str]) -> None:
+    form = {"token": there.tokens["viewer"], "to": "/console"}
+    answer = context.request.post(f"{there.url}/sign-in", form=form, headers=sent, max_redirects=0)
+    assert 303 == answer.status
+    assert "/sign-in?to=/console&why=foreign" == unquote(answer.headers["location"])
+    assert [] == context.cookies()
 
 
 def test_the_page_speaks_the_language_that_was_chosen(there: Site, context: BrowserContext) -> None:
@@ -70,3 +82,14 @@ def test_an_address_without_a_page_says_so(there: Site, context: BrowserContext)
 def test_a_page_for_others_says_so(there: Site, context: BrowserContext) -> None:
     page = there.sign_in(context, "bakkerij-de-vries", "/console")
     expect(page.get_by_role("alert")).to_contain_text("This takes the role viewer")
+
+
+def test_who_has_a_right_token_comes_in_however_many_wrong_ones_come_from_their_address(
+    there: Site, context: BrowserContext
+) -> None:
+    def sent(token: str) -> str:
+        answer = context.request.post(f"{there.url}/sign-in", form={"token": token, "to": "/console"}, max_redirects=0)
+        return answer.headers["location"]
+
+    assert "why=often" in [sent("ovs_nonsense") for _ in range(61)][-1]
+    assert "/console" == sent(there.tokens["viewer"])

@@ -75,15 +75,15 @@ def test_a_pause_says_what_it_stops_takes_a_reason_and_is_lifted(there: Site, co
     dialog = page.get_by_role("dialog")
     confirm = dialog.get_by_role("button", name="Pause", exact=True)
     confirm.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("The reason is missing")
+    dialog.get_by_label("Reason").fill("The bureau is away")
+    confirm.click()
     expect(dialog.get_by_role("alert")).to_have_text("Choose what to pause.")
 
     dialog.get_by_label("What").click()
     page.keyboard.type("request_credit")
     page.get_by_role("option", name="the step request_credit").click()
     expect(dialog.get_by_text("Steps: request_credit")).to_be_visible()
-    confirm.click()
-    expect(dialog.get_by_role("alert")).to_contain_text("reason")
-    dialog.get_by_label("Reason").fill("The bureau is away")
     confirm.click()
     for one in (page, other):
         expect(one.locator(".pause")).to_contain_text("the step request_credit")

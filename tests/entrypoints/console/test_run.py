@@ -170,13 +170,18 @@ def test_an_admin_does_their_task_and_the_staff_see_it_done(there: Site, context
     admin.get_by_role("button", name="It is done").click()
     dialog = admin.get_by_role("dialog")
     expect(dialog).to_contain_text("It is noted in your name")
-    dialog.get_by_label("Note").fill("all addresses are changed")
+    dialog.get_by_role("button", name="It is done").click()
+    expect(dialog.get_by_role("alert")).to_have_text("The note is missing: write what there is to know about it.")
+    dialog.get_by_label("Note").fill("all addresses\nare changed")
+    task = admin.url
     dialog.get_by_role("button", name="It is done").click()
 
     expect(staff.locator('[data-live="over"]')).to_contain_text("This is over", timeout=5000)
     assert any("all addresses are changed" == entry.data.get("reason") for entry in app.service.journal(run))
+    admin.goto(task)
+    expect(admin.locator(".note")).to_contain_text("This is over: somebody has answered it")
     admin.goto(f"{there.url}/tenants/{there.tenants[KAPPER]}/tasks")
-    expect(admin.get_by_role("alert")).to_contain_text("There is no tenant")
+    expect(admin.get_by_role("alert")).to_contain_text("Look whether the address was copied as a whole")
     for path in ("/console/tasks", f"/console/runs/{run}"):
         admin.goto(f"{there.url}{path}")
         expect(admin.get_by_role("alert")).to_contain_text("This takes the role viewer")

@@ -190,6 +190,15 @@ def test_what_is_selected_is_said_exactly_and_by_keyboard_alone(there: Site, con
     expect(page.get_by_label("Select all runs on this page")).to_be_focused()
 
 
+def test_one_selected_run_is_as_good_as_several(there: Site, context: BrowserContext) -> None:
+    page = runs_page(there, context, "sort=oldest&state=credit_check")
+    page.get_by_label("Select the run of Carla").check()
+    page.get_by_role("button", name="Hold").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("One run will do no steps until it is released")
+    expect(dialog).to_contain_text("(Carla)")
+
+
 def test_the_selected_runs_are_held_and_it_says_which_are_not_and_why(there: Site, context: BrowserContext) -> None:
     page = runs_page(there, context, "sort=oldest&state=credit_check")
     with open_app(Settings(database_url=there.database_url)) as app:

@@ -93,6 +93,7 @@ def test_a_page_says_that_the_database_does_not_answer_until_it_does(server: Ser
             new = context.new_page()
             new.goto(server.site.url + server.path)
             expect(new.get_by_role("heading", level=1)).to_have_text("The database does not answer")
+            expect(new.get_by_role("alert")).not_to_contain_text("console.db")
         finally:
             database.execute("ALTER TABLE gone RENAME TO kept_answer")
     expect(strip).to_be_hidden()
@@ -117,6 +118,19 @@ def test_what_is_done_in_a_session_that_has_ended_is_refused_in_place(server: Se
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(server.site.url + server.path)
     expect(page.locator("[data-live=headline]")).to_have_text("The credit of your organisation is being checked.")
+
+
+def test_a_page_whose_session_has_ended_shows_nothing_new(server: Server, context: BrowserContext) -> None:
+    page, run_id = server.open(context, "platform"), server.path.rpartition("/")[2]
+    with server.app() as app:
+        (token,) = (one for one in app.tokens.all() if one.name == "platform")
+        app.tokens.revoke(token.id, actor="test", reason="test")
+        expect(page.locator("#ended")).to_be_visible()
+        before = page.locator("[data-live=notes]").inner_html()
+        app.operators.hold(run_id, reason="a look at it", actor="operator:test")
+        page.wait_for_timeout(2500)
+        assert before == page.locator("[data-live=notes]").inner_html()
+        app.operators.release(run_id, reason="seen", actor="operator:test")
 
 
 def test_a_page_comes_back_by_itself_when_the_server_does(server: Server, context: BrowserContext) -> None:

@@ -131,6 +131,14 @@ class CookieSessions:
         """Whether a browser comes with the cookie of a session, be it one that is over."""
         return self._cookie.name in request.cookies
 
+    def is_ours(self, request: Request) -> bool:
+        """Whether a form was sent by a page of our own, as far as its browser says whose page it was."""
+        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+        if site is not None:
+            return site in _OUR_PAGES
+        # A form of ours has the origin `null` too: we tell browsers to say nothing of where they come from.
+        return origin in {None, "null"} or origin.lower() in self._own(request)
+
     def begin(
         self,
         request: Request,
@@ -174,10 +182,12 @@ class CookieSessions:
         if found is not None:
             self._notes.spend(_ENDED, str(found["id"]), keep=self._lifetime)
 
+    def _own(self, request: Request) -> set[str]:
+        return {self._public, f"{request.url.scheme}://{request.headers.get('host', '')}".lower()}
+
     def _ensure_ours(self, request: Request, session: Mapping[str, Any]) -> None:
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
-        own = {self._public, f"{request.url.scheme}://{request.headers.get('host', '')}".lower()}
-        if site not in _OUR_PAGES or (origin is not None and origin.lower() not in own):
+        if site not in _OUR_PAGES or (origin is not None and origin.lower() not in self._own(request)):
             raise NotAllowed("This request comes from a page that is not Overstap's own: it changes nothing here.")
         given = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(given.encode(), self._csrf_token(session).encode()):

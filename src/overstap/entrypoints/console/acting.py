@@ -22,6 +22,10 @@ _numbers = count(1)
 _CANCEL = lazy_gettext("Cancel")
 _REASON = lazy_gettext("Reason")
 _KEPT = lazy_gettext("It is kept with what is done.")
+_NO_REASON = lazy_gettext("The reason is missing: write why you do this.")
+_NOT_FOUND_OUT = lazy_gettext("What this will do could not be found out, and nothing was done. Close it and try again.")
+_MOST = 2000
+"""Characters of a text that is kept with what is done."""
 _UNEXPECTED = lazy_gettext("Something went wrong that nobody expected. It was written down; look whether it was done.")
 
 
@@ -29,6 +33,11 @@ def button(text: str, on_click: Callable[[], object], *, main: bool = False, dan
     """A button in the house's look."""
     made = ui.button(text, on_click=on_click, color=None).props("unelevated no-caps no-wrap")
     return made.classes(f"button{' main' if main else ''}{' danger' if danger else ''}")
+
+
+def in_one_line(text: str | None) -> str:
+    """What somebody wrote into a field of several lines, as it is kept: in one, no longer than the field takes."""
+    return " ".join((text or "").split())[:_MOST]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +90,8 @@ class Act:
             if self.fields is not None:
                 self.fields()
             if self.reason:
-                self._given = ui.textarea(say(_REASON)).props(f'outlined autogrow maxlength=2000 hint="{say(_KEPT)}"')
+                looks = f'outlined autogrow maxlength={_MOST} hint="{say(_KEPT)}"'
+                self._given = ui.textarea(say(_REASON)).props(looks)
             self._said = show()
             with ui.element("div").classes("buttons"):
                 button(say(_CANCEL), self._dialog.close)
@@ -98,10 +108,14 @@ class Act:
         if self.ask_preview is None:
             return None
         try:
+            await self.visit.ask(self.visit.ensure_in)
             self._place.set_content(str(h.fragment[await self.ask_preview()]))
         except OverstapError as error:
-            self._place.set_content(str(problem(str(error))))
+            self._place.set_content(str(problem(self.visit.tell(error))))
             return str(error)
+        except Exception:
+            log.exception("preview_failed", command=self.command)
+            self._place.set_content(str(problem(self.visit.say(_NOT_FOUND_OUT))))
         return None
 
     async def _open(self) -> None:
@@ -110,15 +124,21 @@ class Act:
         self._dialog.open()
 
     async def _perform(self) -> None:
+        if not self.busy:  # pressed a second time before the browser knew that it was done
+            return
+        reason = "" if self._given is None else in_one_line(self._given.value)
+        if self._given is not None and not reason:
+            self._said.set_content(str(problem(self.visit.say(_NO_REASON))))
+            return
         self._go.disable()
         self._go.props("loading")
         self._said.set_content("")
         try:
-            done = await self.visit.do(self.command, self.perform, self._given.value or "" if self._given else "")
+            done = await self.visit.do(self.command, self.perform, reason)
         except OverstapError as error:
             # It clashes with how things are by now: what stood there when it was pressed is not true any more.
             told = isinstance(error, Conflict) and await self.look_again() == str(error)
-            self._said.set_content("" if told else str(problem(str(error))))
+            self._said.set_content("" if told else str(problem(self.visit.tell(error))))
         except Exception:
             log.exception("act_failed", command=self.command)
             self._said.set_content(str(problem(self.visit.say(_UNEXPECTED))))

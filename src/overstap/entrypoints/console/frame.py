@@ -82,14 +82,26 @@ def frame(visit: Visit, heading: str, *, lead: h.Node = None, ways: Sequence[Way
             ui.run_javascript(f"overstap.away({json.dumps(away)})")
         if not away and not still_in:
             ui.run_javascript("overstap.ended()")
+            _stop(but=watch)
 
     def time() -> str:
         return f"overstap.clock({clock.now().timestamp() * 1000:.0f}, {clock.speed})"
 
-    ui.timer(_BEAT, beat, immediate=False)
+    watch = ui.timer(_BEAT, beat, immediate=False)
     if not isinstance(clock, SystemClock):
         ui.add_head_html(f"<script>{time()}</script>")
         ui.timer(_TICK, lambda: ui.run_javascript(time()), immediate=False)
+
+
+def _stop(*, but: ui.timer) -> None:
+    """Renew nothing on this page any more: whoever looks at it may not see what is new.
+
+    Args:
+        but: what says so, for as long as the page is open.
+    """
+    for one in ui.context.client.elements.values():
+        if isinstance(one, ui.timer) and one is not but:
+            one.deactivate()
 
 
 @contextmanager

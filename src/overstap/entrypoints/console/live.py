@@ -49,6 +49,7 @@ class Live:
         self._then = then
         self._sent: dict[str, str] = {}
         self._away = False
+        self._refused = ""
         self.timer = ui.timer(every, self._renew, immediate=False)
 
     def knows(self, spots: Mapping[str, h.Node]) -> None:
@@ -62,7 +63,9 @@ class Live:
             self._tell_away(away=True)
             return
         except OverstapError as error:
-            log.info("live_look_refused", error=str(error), path=self._visit.request.url.path)
+            if str(error) != self._refused:
+                log.info("live_look_refused", error=str(error), path=self._visit.request.url.path)
+            self._refused = str(error)
             return
         self._tell_away(away=False)
         made = {name: _text(content) for name, content in self._spots(found).items()}

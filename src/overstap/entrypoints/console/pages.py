@@ -42,6 +42,8 @@ _UNEXPECTED = lazy_gettext(
     "Something went wrong that nobody expected; it was written down. Load the page again, and tell support if that "
     "does not help."
 )
+_AWAY = lazy_gettext("This page loads again by itself until the database answers.")
+_NOWHERE = lazy_gettext("Look whether the address was copied as a whole. What it names may be gone, too.")
 
 
 class Elsewhere(Exception):
@@ -130,16 +132,24 @@ async def _problem(request: Request, error: OverstapError | None) -> None:
     client.status_code = int(status)
     ui.page_title(f"{words.say(title)} · Overstap")
     again = status is HTTPStatus.SERVICE_UNAVAILABLE
+    told = words.say(_UNEXPECTED) if error is None else str(error)
+    if again:
+        log.warning("page_without_database", path=request.url.path, error=told)
+        told = words.say(_AWAY)
     try:
         visit = await anyio.to_thread.run_sync(admit, request, None)
-    except OverstapError:
+    except OverstapError as refused:
         around = plain_frame(words, request, words.say(title))
+        customer = isinstance(refused, NotFound)  # what others have does not exist for them
     else:
         around = frame(visit, words.say(title))
+        customer = visit.principal.tenant_id is not None
+    if customer and status is HTTPStatus.NOT_FOUND:
+        told = words.say(_NOWHERE)
     with around:
         show(
             h.div(".problem", role="alert", data_retry="5" if again else None)[
-                h.p[words.say(_UNEXPECTED) if error is None else str(error)],
+                h.p[told],
                 h.p[h.a(href="/")[words.say(lazy_gettext("To the first page"))]],
             ]
         )

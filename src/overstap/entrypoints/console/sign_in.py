@@ -18,6 +18,7 @@ from overstap.entrypoints.console.frame import plain_frame
 from overstap.entrypoints.console.pages import speak
 from overstap.entrypoints.console.parts import address, problem, show
 from overstap.entrypoints.console.visit import desk, spoken
+from overstap.errors import DatabaseUnavailable
 from overstap.language import Message, language, lazy_gettext
 
 _OWN_PATH = re.compile(r"/([!-.0-\[\]-~][!-\[\]-~]*)?")
@@ -26,6 +27,8 @@ _WHY: dict[str, Message] = {
     "ended": lazy_gettext("Your session has ended. Sign in again; you come back to where you were."),
     "out": lazy_gettext("You have signed out."),
     "token": lazy_gettext("That is no token, or none that is valid (any more)."),
+    "foreign": lazy_gettext("Another site's page tried to sign you in here. Sign in yourself."),
+    "away": lazy_gettext("The database does not answer. Try again in a moment."),
     "often": lazy_gettext("These were too many attempts; wait a minute."),
 }
 
@@ -78,11 +81,17 @@ async def _by_token(request: Request) -> Response:
     form = await request.form()
     to, token = _to(str(form.get("to", ""))), str(form.get("token", "")).strip()
     at = desk()
+    if not at.sign_in.sessions.is_ours(request):
+        return RedirectResponse(address("/sign-in", to=to, why="foreign"), HTTPStatus.SEE_OTHER)
 
     def begun() -> Response:
-        at.gate.count_attempt(request)
         response = RedirectResponse(to, HTTPStatus.SEE_OTHER)
-        at.sign_in.by_token(request, response, token)
+        try:
+            at.sign_in.by_token(request, response, token)
+        except NotAuthenticated:
+            # Who has a right token is let in all the same: behind a proxy everybody has one address.
+            at.gate.count_attempt(request)
+            raise
         return response
 
     try:
@@ -91,4 +100,6 @@ async def _by_token(request: Request) -> Response:
         why = "token"
     except TooMany:
         why = "often"
+    except DatabaseUnavailable:
+        why = "away"
     return RedirectResponse(address("/sign-in", to=to, why=why), HTTPStatus.SEE_OTHER)

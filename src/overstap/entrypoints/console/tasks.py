@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import htpy as h
 from nicegui import ui
 
 from overstap.app.tasks import Task
-from overstap.entrypoints.console.acting import Act
+from overstap.entrypoints.console.acting import Act, in_one_line
 from overstap.entrypoints.console.live import Live, spot
 from overstap.entrypoints.console.parts import chip, empty, facts, note, phrase, show, table, time
 from overstap.entrypoints.console.visit import Visit, desk
@@ -17,7 +17,8 @@ from overstap.errors import BadInput, Conflict
 from overstap.language import lazy_gettext, lazy_ngettext
 
 TITLE = lazy_gettext("Tasks")
-_OVER = lazy_gettext("This is over: somebody has answered it, or its deadline has passed.")
+OVER = lazy_gettext("This is over: somebody has answered it, or its deadline has passed.")
+_NO_NOTE = lazy_gettext("The note is missing: write what there is to know about it.")
 
 _IN_YOUR_NAME = lazy_gettext("It is noted in your name, and the change goes on by itself. This cannot be undone.")
 
@@ -83,8 +84,8 @@ def follow(visit: Visit, tasks: Sequence[Task], tenant_id: str | None, place: st
     """
     shown = {task.id for task in tasks}
 
-    def spots(found: list[Task]) -> dict[str, h.Node]:
-        now = {task.id for task in found}
+    def spots(found: Collection[str]) -> dict[str, h.Node]:
+        now = set(found)
         new = len(now - shown)
         told = lazy_ngettext("{count} new task", "{count} new tasks")
         return {
@@ -96,8 +97,8 @@ def follow(visit: Visit, tasks: Sequence[Task], tenant_id: str | None, place: st
 
     show(h.p(".news")[spot("new-tasks")])
     looks = desk().looks
-    live = Live(visit, lambda: looks.look(("tasks", tenant_id), lambda: visit.app.tasks.open(tenant_id)), spots)
-    live.knows(spots(list(tasks)))
+    live = Live(visit, lambda: looks.look(("tasks", tenant_id), lambda: visit.app.tasks.open_ids(tenant_id)), spots)
+    live.knows(spots(shown))
 
 
 def whole(visit: Visit, task: Task, manner: Manner) -> None:
@@ -145,7 +146,7 @@ def whole(visit: Visit, task: Task, manner: Manner) -> None:
         return True
 
     def spots(is_open: bool) -> dict[str, h.Node]:
-        return {"over": None if is_open else note([say(_OVER), " ", h.a(href=manner.to_run(task))[name]], "warn")}
+        return {"over": None if is_open else note([say(OVER), " ", h.a(href=manner.to_run(task))[name]], "warn")}
 
     live = Live(visit, lambda: desk().looks.look(("task", task.id), look), spots)
     live.knows(spots(True))
@@ -180,9 +181,10 @@ def _answer(visit: Visit, task: Task, manner: Manner, *, declined: bool) -> None
         by = own or given["by"].value
         if not by:
             raise BadInput(say(lazy_gettext("Say which of the tenant's administrators did it.")))
-        return visit.app.tasks.done(
-            task.id, by=by, note=given["note"].value or "", declined=declined, locale=visit.words.locale
-        )
+        told = in_one_line(given["note"].value)
+        if not told:
+            raise BadInput(say(_NO_NOTE))
+        return visit.app.tasks.done(task.id, by=by, note=told, declined=declined, locale=visit.words.locale)
 
     Act(
         visit=visit,

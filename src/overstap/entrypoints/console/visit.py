@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
 import nicegui
+import structlog
 from fastapi import Request
 
 from overstap.app.principals import NotAllowed, NotAuthenticated, Principal
@@ -18,13 +19,19 @@ from overstap.entrypoints.api.door import Gatekeeper
 from overstap.entrypoints.api.sign_in import SignIn
 from overstap.entrypoints.console.jobs import Jobs
 from overstap.entrypoints.console.looks import Looks
-from overstap.language import LOCALES, Language, Message, language
+from overstap.errors import DatabaseUnavailable, OverstapError
+from overstap.language import LOCALES, Language, Message, language, lazy_gettext
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 LANGUAGE_COOKIE = "overstap_language"
 THEME_COOKIE = "overstap_theme"
+_ENDED = lazy_gettext("Your session has ended; nothing was done. Sign in again.")
+_NO_ROLE = lazy_gettext("This takes the role {roles}.")
+_AWAY = lazy_gettext("The database does not answer. Try again in a moment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,13 @@ class Visit:
         """A text in the page's language."""
         return self.words.say(message, **params)
 
+    def tell(self, error: OverstapError) -> str:
+        """What an error says to whoever looks; where the database is, and what it said, is in the log."""
+        if not isinstance(error, DatabaseUnavailable):
+            return str(error)
+        log.warning("act_without_database", path=self.request.url.path, error=str(error))
+        return self.say(_AWAY)
+
     def may(self, command: str) -> bool:
         """Whether whoever looks has a role that a command takes; by the name it has in `api.access`."""
         return _allows(ACCESS[command], self.principal)
@@ -106,13 +120,21 @@ class Visit:
         """
 
         def done() -> T:
-            if not self.still_in():
-                raise NotAuthenticated("Your session has ended; nothing was done. Sign in again.")
+            self.ensure_in()
             if not self.may(command):
-                raise NotAllowed(f"This takes the role {' or '.join(sorted(ACCESS[command].roles))}.")
+                raise NotAllowed(self.say(_NO_ROLE, roles=" / ".join(sorted(ACCESS[command].roles))))
             return act(*args, **named)
 
         return await anyio.to_thread.run_sync(done)
+
+    def ensure_in(self) -> None:
+        """Go on only if whoever opened the page is still signed in; asks the database, so in a thread.
+
+        Raises:
+            NotAuthenticated: when the session has ended.
+        """
+        if not self.still_in():
+            raise NotAuthenticated(self.say(_ENDED))
 
     def still_in(self) -> bool:
         """Whether whoever opened the page is still signed in, as the same somebody."""

@@ -15,6 +15,7 @@ from overstap.entrypoints.console.customer.surroundings import Entered, enter, s
 from overstap.entrypoints.console.pages import page
 from overstap.entrypoints.console.parts import empty, facts, link_button, note, problem, show
 from overstap.entrypoints.console.visit import Visit
+from overstap.errors import Refused
 from overstap.language import lazy_gettext, lazy_ngettext
 
 _TITLE = lazy_gettext("Assign licences")
@@ -36,6 +37,11 @@ _GIVES = lazy_gettext("{users} can use {plan} from now on.")
 _TAKES = lazy_gettext("{users} can use {plan} no longer.")
 _CONFLICT = lazy_ngettext("{missing} user needs a valid licence.", "{missing} users need valid licences.", by="missing")
 _RESOLVE = lazy_gettext("Resolve now")
+_TOO_FEW = lazy_ngettext(
+    "Only {free} licence is free: pick fewer users, take licences back first, or buy more.",
+    "Only {free} licences are free: pick fewer users, take licences back first, or buy more.",
+    by="free",
+)
 _FULL = lazy_gettext("All licences are assigned. Take one back first, or buy more.")
 
 
@@ -128,6 +134,12 @@ def _others(visit: Visit, found: Licences, plan: str, people: Sequence[User], *,
     say, it, key = visit.say, found.subscription, asking.new_key()
     tenant_id, portal = visit.path["tenant_id"].strip().lower(), visit.app.portal
     with_one = {one.id for one in found.users}
+
+    def give(ids: list[str], why: str) -> object:
+        if len(ids) > found.free:
+            raise Refused(say(_TOO_FEW, free=found.free))
+        return portal.assign(tenant_id, it.id, ids, asking.by(visit, why, key))
+
     users = _matching(visit, [one for one in people if one.id not in with_one])
     with ui.element("section").classes("card deal"):
         show(h.h2[say(_OTHERS)])
@@ -145,5 +157,5 @@ def _others(visit: Visit, found: Licences, plan: str, people: Sequence[User], *,
                 "give",
                 users,
                 lambda names: say(_GIVES, users=names, plan=plan),
-                lambda ids, why: portal.assign(tenant_id, it.id, ids, asking.by(visit, why, key)),
+                give,
             )

@@ -64,7 +64,8 @@ async def choose(visit: Visit) -> None:
         found = visit.app.questions.options(entered.tenant.id, visit.call.acting(None))
         one = next(one for one in found if one.subscription.id == held.id)
         offered = [plan for plan in one.by_hand if plan not in one.plans] if manual else one.plans
-        return one, [(plan, _quote(visit, entered, one, plan, manual=manual)) for plan in offered]
+        changes = [_change(visit, entered, one, plan, manual=manual) for plan in offered]
+        return one, list(zip(offered, visit.app.questions.quotes(entered.tenant.id, changes), strict=True))
 
     one, offered = await visit.ask(look)
     back = link_button(say(_BACK), addresses.licences(entered.tenant.id, held.id))
@@ -81,8 +82,8 @@ async def choose(visit: Visit) -> None:
             _hidden(visit, entered, one)
 
 
-def _quote(visit: Visit, entered: Entered, one: Options, plan: Plan, *, manual: bool) -> Quote:
-    change = PlanChange(
+def _change(visit: Visit, entered: Entered, one: Options, plan: Plan, *, manual: bool) -> PlanChange:
+    return PlanChange(
         entered.tenant.id,
         one.subscription.id,
         plan.id,
@@ -90,7 +91,6 @@ def _quote(visit: Visit, entered: Entered, one: Options, plan: Plan, *, manual: 
         acting_upn=visit.call.acting(None),
         route=Route.MANUAL if manual else Route.WIZARD,
     )
-    return visit.app.questions.quote(change)
 
 
 def _payment(one: Options) -> PaymentMethod | None:

@@ -45,6 +45,7 @@ _ENDS: Mapping[OldBilling, Message] = {
     OldBilling.COMPLETION: lazy_gettext("Billing for your existing plan goes on until the change is complete."),
 }
 _BEGINS = lazy_gettext("Billing for your new plan begins only when the change is complete.")
+_NO_WAY_BACK = lazy_gettext("With this order you acknowledge that there is no way back from {target} to {source}.")
 _PLACE = lazy_gettext("Place the order")
 _PLACES = lazy_gettext("{plan}, user licences: {seats}, {amount} per month.")
 _NOT_YOURS = lazy_gettext("You may look at this order; placing it takes an administrator or an operator.")
@@ -83,6 +84,8 @@ async def _payment(visit: Visit, order: Order, key: str) -> None:
     show(_billing(visit, offer))
     credit = [one for one in offer.eligibility.findings if one.rule in {"R33", "R35"} and one not in stops]
     show(told.findings(visit, order.tenant_id, credit, linked=False))
+    if not stops and any(one.code == "no_way_back" for one in offer.eligibility.findings):
+        show(note(h.p[say(_NO_WAY_BACK, source=offer.old.plan, target=offer.new.plan)], "warn"))
     if stops:
         show(steps.stopped(visit, order, stops))
     elif not visit.may("submit_plan_change"):
@@ -179,7 +182,7 @@ class _Placing:
             answer = await visit.ask(visit.app.questions.eligibility, change)
             self._refused(answer.blockers)
         except OverstapError as error:
-            self._said.set_content(str(problem(str(error))))
+            self._said.set_content(str(problem(visit.tell(error))))
         except Exception:
             log.exception("order_failed", tenant_id=change.tenant_id)
             self._said.set_content(str(problem(visit.say(_UNEXPECTED))))

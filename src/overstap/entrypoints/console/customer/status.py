@@ -20,11 +20,12 @@ from overstap.entrypoints.console.live import Live, spot
 from overstap.entrypoints.console.pages import page
 from overstap.entrypoints.console.parts import address, chip, empty, facts, link_button, show, table, time
 from overstap.entrypoints.console.visit import Visit, desk
-from overstap.errors import NotFound
+from overstap.errors import Conflict, NotFound, Refused
 from overstap.language import lazy_gettext
 from overstap.workflow.run import Run
 
 _PAGE = 25
+_TOO_LATE = lazy_gettext("The change has gone on meanwhile, and can be called off no more.")
 _EARLIER = lazy_gettext("All changes")
 
 
@@ -162,7 +163,10 @@ def _call_off(visit: Visit, followed: Followed) -> ui.button | None:
     source = plan_named(visit, run.input.get("source_plan"))
 
     def perform(reason: str) -> datetime:
-        return visit.app.service.signal(run.id, "cancel", reason=reason, actor=visit.call.actor).run.updated_at
+        try:
+            return visit.app.service.signal(run.id, "cancel", reason=reason, actor=visit.call.actor).run.updated_at
+        except Conflict:
+            raise Refused(say(_TOO_LATE)) from None
 
     will = (
         lazy_gettext("The order is withdrawn, and what was done of it is taken back."),

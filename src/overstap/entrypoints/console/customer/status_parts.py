@@ -16,6 +16,7 @@ from overstap.domain.phases import Passage, Phase, Standing
 from overstap.domain.quote import Expected
 from overstap.entrypoints.console.customer import status_words as words
 from overstap.entrypoints.console.customer.surroundings import home
+from overstap.entrypoints.console.findings import advice, sentence
 from overstap.entrypoints.console.parts import facts, link_button, note, time
 from overstap.entrypoints.console.visit import Visit
 from overstap.language import Sentence, lazy_gettext
@@ -160,7 +161,7 @@ def _turned(visit: Visit, followed: Followed, turn: Turn) -> Iterator[h.Node]:
         return
     yield h.p[say(words.WHY.get(turn.event, words.WHY_ELSE))]
     if turn.event == "not_eligible":
-        yield h.ul[(h.li[f"{one.sentence(visit.words)} {one.advice(visit.words)}"] for one in followed.findings)]
+        yield h.ul[(h.li[sentence(visit.words, one), " ", advice(visit.words, one)] for one in followed.findings)]
     if followed.run.ended_at is not None:
         yield h.p[say(words.DO["credit" if turn.event.startswith("credit_") else "else"])]
 

@@ -8,12 +8,13 @@ from overstap.app.tasks import Task
 from overstap.entrypoints.console import tasks
 from overstap.entrypoints.console.customer.surroundings import enter, home, status_path, surroundings
 from overstap.entrypoints.console.pages import page
-from overstap.entrypoints.console.parts import address, choice, show
+from overstap.entrypoints.console.parts import address, choice, note, show
 from overstap.entrypoints.console.visit import Visit
-from overstap.errors import NotFound
+from overstap.errors import Conflict, NotFound
 from overstap.language import lazy_gettext
 
 _MINE = "mine"
+_TITLE, _OPEN = lazy_gettext("Task"), lazy_gettext("What is open now")
 
 
 def _manner(tenant_id: str) -> tasks.Manner:
@@ -47,12 +48,17 @@ async def list_tasks(visit: Visit) -> None:
         tasks.follow(visit, found, tenant.id, address(here, whose=_MINE if mine else None))
 
 
-@page("/tenants/{tenant_id}/tasks/{task_id}", lazy_gettext("Task"), "show_task")
+@page("/tenants/{tenant_id}/tasks/{task_id}", _TITLE, "show_task")
 async def show_task(visit: Visit) -> None:
     """One open task."""
     entered = await enter(visit, None)
     task_id = str(visit.path["task_id"]).strip().upper()
-    task = await visit.ask(visit.app.tasks.get, task_id)
+    try:
+        task = await visit.ask(visit.app.tasks.get, task_id)
+    except Conflict:
+        with surroundings(visit, entered, visit.say(_TITLE)):
+            show(note([visit.say(tasks.OVER), " ", h.a(href=f"{home(entered.tenant.id)}/tasks")[visit.say(_OPEN)]]))
+        return
     if task.run.tenant_id != entered.tenant.id:
         raise NotFound(f"{entered.tenant.name} has no task {task_id}.")
     with surroundings(visit, entered, task.title(visit.words)):

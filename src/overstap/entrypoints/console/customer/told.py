@@ -11,6 +11,7 @@ from overstap.domain.locks import COMMERCE, LICENCE, ActiveRun
 from overstap.domain.tenant import BillingFrequency, PaymentMethod, Subscription
 from overstap.entrypoints.console.customer import addresses
 from overstap.entrypoints.console.customer.surroundings import status_path
+from overstap.entrypoints.console.findings import advice, sentence
 from overstap.entrypoints.console.visit import Visit
 from overstap.language import Message, Money, lazy_gettext
 
@@ -48,9 +49,9 @@ def findings(visit: Visit, tenant_id: str, found: Iterable[Finding], *, linked: 
         link = addresses.of(tenant_id, finding)
         tone = "bad" if finding.severity is Severity.BLOCKER else "warn"
         return h.li(f".note.{tone}", data_code=finding.code)[
-            h.p(".strong")[finding.sentence(visit.words)],
+            h.p(".strong")[sentence(visit.words, finding)],
             h.p[
-                finding.advice(visit.words),
+                advice(visit.words, finding),
                 [" ", h.a(href=link.href)[visit.say(link.text)]] if linked else None,
             ],
         ]

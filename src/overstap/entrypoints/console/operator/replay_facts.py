@@ -12,7 +12,6 @@ from overstap.entrypoints.console.visit import Visit
 from overstap.language import Money, lazy_gettext, lazy_ngettext
 from overstap.store.replays import ReplayPlan
 
-_CURRENCY = "EUR"
 _PLAN = lazy_gettext("Plan of the replay")
 _MADE = lazy_gettext("Made")
 _VALID = lazy_gettext("Can be run until")
@@ -94,7 +93,7 @@ def _why(visit: Visit, plan: ReplayPlan, totals: PlanTotals) -> h.Node:
         return None
     settings = visit.app.settings.replay
     why = visit.app.replays.why_approval(totals.runs, totals.monthly_cents)
-    amount = Money(settings.approve_cents, _CURRENCY)
+    amount = Money(settings.approve_cents, visit.app.catalog.currency)
     sentences = [visit.say(_TOO_MUCH[one], count=settings.approve_runs, amount=amount) for one in why]
     return (h.div(".hint")[one] for one in sentences or [visit.say(_NEEDS)])
 
@@ -107,7 +106,7 @@ def figures(visit: Visit, view: PlanView, totals: PlanTotals) -> h.Element:
     told += [
         (say(totals.users), visit.say(_USERS)),
         (say(totals.seats), visit.say(_SEATS)),
-        (say(Money(totals.monthly_cents, _CURRENCY)), visit.say(_MONTHLY)),
+        (say(Money(totals.monthly_cents, visit.app.catalog.currency)), visit.say(_MONTHLY)),
         (say(totals.repeated), visit.say(_REPEATED)),
         (say(totals.not_repeated), visit.say(_NOT_REPEATED)),
     ]

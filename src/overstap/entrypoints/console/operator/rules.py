@@ -13,6 +13,7 @@ from overstap.domain.eligibility import Eligibility
 from overstap.domain.findings import Finding
 from overstap.domain.supposing import Compared
 from overstap.domain.tenant import Tenant
+from overstap.entrypoints.console.findings import advice, sentence
 from overstap.entrypoints.console.frame import frame
 from overstap.entrypoints.console.operator.rules_form import form
 from overstap.entrypoints.console.operator.rules_table import effect, rules_table
@@ -173,6 +174,6 @@ def _finding(words: Language, finding: Finding, *, new: bool = False) -> h.Eleme
             h.code[finding.code],
             chip(words.say(lazy_gettext("by what is supposed")), "info") if new else None,
         ],
-        h.p(".strong")[finding.sentence(words)],
-        h.p[finding.advice(words)],
+        h.p(".strong")[sentence(words, finding)],
+        h.p[advice(words, finding)],
     ]

@@ -39,7 +39,7 @@
       ? replay.dataset.all
       : "/console/replays/new?" + new URLSearchParams(ids.map((id) => ["run", id]));
     sessionStorage.setItem(memory(), JSON.stringify(ids));
-    if (window.did_handshake) emitEvent("runs_selected", ...ids);
+    if (window.did_handshake) emitEvent("runs_selected", ids);
   };
 
   let last = null;
@@ -116,7 +116,7 @@
   let shaken = false;
   setInterval(() => {
     const now = window.did_handshake === true;
-    if (now && !shaken && one("#selection")) emitEvent("runs_selected", ...chosen());
+    if (now && !shaken && one("#selection")) emitEvent("runs_selected", chosen());
     shaken = now;
   }, 200);
 })();

@@ -10,6 +10,7 @@ import htpy as h
 from overstap.app.look import Explained, Look
 from overstap.domain.case import plan_name
 from overstap.domain.findings import Finding
+from overstap.entrypoints.console.findings import advice, sentence
 from overstap.entrypoints.console.live import spot
 from overstap.entrypoints.console.parts import NOTHING, Tone, chip, facts, phrase, state, time
 from overstap.entrypoints.console.visit import Visit
@@ -163,7 +164,8 @@ def _claim(look: Look) -> h.Node:
 
 def _error(visit: Visit, look: Look) -> h.Node:
     found = [Finding.from_data(data) for data in look.run.data.get("findings", ())]
-    told = [f"{one.rule}: {one.sentence(visit.words)} {one.advice(visit.words)}" for one in found]
+    words = visit.words
+    told: list[h.Node] = [[f"{one.rule}: ", sentence(words, one), " ", advice(words, one)] for one in found]
     if look.run.error:
         told.insert(0, look.run.error)
     return [h.div[one] for one in told] or None
