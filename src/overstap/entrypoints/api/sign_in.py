@@ -203,8 +203,8 @@ def name_of(claims: Mapping[str, Any]) -> str:
 
 
 def names_of(claims: Mapping[str, Any]) -> list[str]:
-    """The names that a person may be known by as an administrator; an address that is not verified is none."""
-    address = None if claims.get("email_verified") is False else claims.get("email")
+    """The names that a person may be known by as an administrator: an address only where the provider verified it."""
+    address = claims.get("email") if claims.get("email_verified") is True else None
     return [one for one in (claims.get("preferred_username"), address) if isinstance(one, str) and one]
 
 
