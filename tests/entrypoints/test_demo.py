@@ -210,4 +210,6 @@ def test_the_demo_shows_every_ending_in_a_console_too_and_stays_for_who_looks_ar
 
     staying.send_signal(signal.SIGINT)
     _, complaints = staying.communicate(timeout=30)
-    assert (0, "") == (staying.returncode, complaints)
+    # Graphviz brings a fontconfig of its own, which may be older than the machine's files for it.
+    ours = [line for line in complaints.splitlines() if not line.startswith("Fontconfig warning")]
+    assert (0, []) == (staying.returncode, ours)

@@ -84,6 +84,8 @@ ONE_FACE = {
     ("search", "these"): "the console renews the rows that a page shows",
     ("operators", "pausable"): "what the console's dialog offers; elsewhere it is named, and a wrong name is told",
     ("operators", "stopped_by"): "what that dialog says before something is paused",
+    ("tasks", "open_ids"): "whether the console's list of tasks is still what it shows",
+    ("questions", "quotes"): "the console's plans to choose from; elsewhere one change is asked about",
     ("tasks", "heading"): "a column of the console's runs",
     ("portal", "closed"): "a page that is open is left when a change closes it; `portal open` tells it once",
     ("versions", "count"): "how far the progress bar has to go",
