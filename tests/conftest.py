@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -21,6 +22,12 @@ from overstap.settings import LogSettings
 from overstap.store.database import Database
 from overstap.store.schema import upgrade_schema
 from rule_marks import pytest_pycollect_makeitem
+
+
+def pytest_collection_finish() -> None:
+    """What there is before the first test is there to stay: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
