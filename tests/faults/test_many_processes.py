@@ -50,6 +50,7 @@ def test_a_killed_process_is_replaced_and_every_run_gets_to_its_end(office: Open
     supervisor = opened.start_worker("--processes", "2", "--until-idle")
     killed = supervisor.wait_for("worker_process_started")["pid"]
     wait_until(lambda: opened.states().get("migrating", 0) > 0, "the work is under way")
+    wait_until(lambda: killed in {row.pid for row in opened.app.fleet.workers()}, "that process is at work, too")
 
     os.kill(killed, signal.SIGKILL)
 
