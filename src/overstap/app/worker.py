@@ -66,17 +66,17 @@ class Worker:
         self._gate = gate
         self._mailbox = Mailbox()
         self._ticker = Ticker()
-        steps = Stepping(engine, self._mailbox, self.id, lambda: self._closed)
-        self._crew = Crew(settings.threads, steps.perform, steps.record, steps.ended)
+        self._stepping = Stepping(engine, self._mailbox, self.id, lambda: self._closed)
+        self._crew = Crew(settings.threads, self._stepping.perform, self._stepping.record, self._stepping.ended)
         self._held: dict[str, Claim] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
-        self._renewed = time.monotonic()
         self._reach = Reach(settings, overlaps=engine.claims.overlaps)
         self._pace = pace
         self._closed = False
         self._look, self._looked = True, time.monotonic()
+        self._renewed = self._looked
         self._next_due_known = False
 
     def wake(self) -> None:
@@ -185,6 +185,7 @@ class Worker:
                 claims = self._engine.claim(self.id, room)
             self._next_due_known = False
         self._look = 0 < room == len(claims)
+        self._stepping.begin_batch()  # later than whatever happened to these runs before
         for claim in claims:
             self._held[claim.run.id] = claim
         self._go_on(claims)
@@ -242,6 +243,7 @@ class Worker:
     def _settle(self, work: list[Work], intents: list[IntentsAsked]) -> None:
         if not work and not intents:
             return
+        self._stepping.begin_batch()
         with meanwhile(self._crew.do_some_here):
             committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
         for claim in committed.overtaken:

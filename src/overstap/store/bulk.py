@@ -67,9 +67,8 @@ class BulkUpdate:
     """
 
     def __init__(self, table: Table, columns: Sequence[str], where: Sequence[str]) -> None:
-        # PostgreSQL would look for rows by an index of what they are said to have in common.
         self.encoders = [Encoder(table.c[name]) for name in columns]
-        self.encoders += [Encoder(table.c[name], in_common=False) for name in where]
+        self.encoders += [Encoder(table.c[name], in_common=bool(place)) for place, name in enumerate(where)]
         name = table.name
         changes = ", ".join(f"{column} = ?" for column in columns)
         same = " AND ".join(f"{column} = ?" for column in where)
