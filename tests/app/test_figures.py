@@ -56,7 +56,7 @@ def end(definition: Definition, order: Callable[[int], Decision]) -> End:
     def ended(outcome: Outcome, took: float) -> StepEnded:
         claim = Claim(order(1).run, 1, 0, [], LATER, "w")
         decision = settle(definition, claim.run, outcome, NOON)
-        return StepEnded(claim, None, took, Settlement(claim, decision.run, [decision.entry]))
+        return StepEnded(claim, None, Settlement(claim, decision.run, [decision.entry]), took)
 
     return ended
 

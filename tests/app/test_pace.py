@@ -16,7 +16,7 @@ from overstap.workflow.run import Run
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RECORD = WorkerRecord("w", "host", 1, "1.0", NOON, NOON, None, steps=0, rate=0.0, held=0)
-LOST = StepEnded(Claim(Run("r1", "errand", 1, "", "t1", {}, "going", NOON, NOON), 1, 0, [], NOON, "w"), None, 0.0)
+LOST = StepEnded(Claim(Run("r1", "errand", 1, "", "t1", {}, "going", NOON, NOON), 1, 0, [], NOON, "w"))
 LATE_AFTER = timedelta(seconds=15)
 
 

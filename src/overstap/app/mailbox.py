@@ -14,10 +14,11 @@ from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from overstap.app.engine import Performed
+from overstap.app.settling import Work
 from overstap.errors import ClaimLost
-from overstap.store.batch import Claim, Committed, Intent, Overtaken, Settlement
+from overstap.store.batch import Committed, Intent, Overtaken
 from overstap.store.rows import EffectRecord
+from overstap.workflow.value import value
 
 
 class Beat(Enum):
@@ -33,19 +34,11 @@ class Beat(Enum):
     """Claim nothing more, and leave."""
 
 
-@dataclass(slots=True)
-class StepEnded:
-    """A step was done, in so many seconds.
+@value
+class StepEnded(Work):
+    """A step was done, in so many seconds; it answered nothing when its claim was lost on the way."""
 
-    Attributes:
-        performed: None when its claim was lost on the way.
-        settlement: what follows from it for that claim, None where that is still to be decided.
-    """
-
-    claim: Claim
-    performed: Performed | None
-    took: float
-    settlement: Settlement | None = None
+    took: float = 0.0
 
 
 Answer = EffectRecord | Exception

@@ -71,8 +71,8 @@ class Settler:
         while work or intents:
             now = self._engine.clock.now()
             settlements = [one for item in work if (one := self._decide(item, now, total)) is not None]
-            part = self._commit({item.claim.run.id: item for item in work}, settlements, intents)
-            performed = {item.claim.run.id: item.performed for item in work}
+            part = self._commit(work, settlements, intents)
+            performed = {item.claim.run.id: item.performed for item in work} if part.overtaken else {}
             work = [Work(one, performed[one.run.id]) for one in part.overtaken if one.run.id in performed]
             part.overtaken = [one for one in part.overtaken if one.run.id not in performed]
             total.add(part)
@@ -107,7 +107,7 @@ class Settler:
                 total.failed[item.claim.run.id] = error
             return told
 
-    def _commit(self, work: dict[str, Work], settlements: Sequence[Settlement], intents: Sequence[Intent]) -> Committed:
+    def _commit(self, work: Sequence[Work], settlements: Sequence[Settlement], intents: Sequence[Intent]) -> Committed:
         if not settlements and not intents:
             return Committed()
         try:
@@ -124,9 +124,10 @@ class Settler:
                 return total
             run_id = settlements[0].claim.run.id if settlements else intents[0].claim.run.id
             log.exception("commit_failed", run_id=run_id)
-            told = self._as_retry(work.pop(run_id), error) if run_id in work else None
+            item = next((one for one in work if one.claim.run.id == run_id), None)
+            told = None if item is None else self._as_retry(item, error)
             if told is not None:
-                return self._commit(work, [told], [])
+                return self._commit([], [told], [])
             return Committed(failed={run_id: error})
 
     def _as_retry(self, item: Work, error: Exception) -> Settlement | None:

@@ -62,7 +62,7 @@ class Stepping:
         if performed is not None:
             with suppress(Exception):  # the loop decides anew, and tells what is wrong
                 settlement = self._engine.decide(claim, performed, self._moment())
-        self._mailbox.put(StepEnded(claim, performed, took, settlement))
+        self._mailbox.put(StepEnded(claim, performed, settlement, took))
 
     def begin_batch(self) -> None:
         """What is decided from now on has a later moment than what was decided before."""

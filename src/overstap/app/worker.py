@@ -186,8 +186,7 @@ class Worker:
             self._next_due_known = False
         self._look = 0 < room == len(claims)
         self._stepping.begin_batch()  # later than whatever happened to these runs before
-        for claim in claims:
-            self._held[claim.run.id] = claim
+        self._held |= {claim.run.id: claim for claim in claims}
         self._go_on(claims)
 
     def _wake_when_due(self) -> None:
@@ -221,7 +220,7 @@ class Worker:
         return may
 
     def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
-        work, again = [], []
+        work, again = list[Work](), []
         self._reach.learn([item.took for item in ended if item.performed is not None])
         self._pace.steps_ended(ended)
         for item in ended:
@@ -231,7 +230,7 @@ class Worker:
             if claim is None:
                 continue  # the claim was lost meanwhile: drop the work
             if item.performed is not None and claim.run.seq == item.claim.run.seq:
-                work.append(Work(claim, item.performed, item.settlement if claim is item.claim else None))
+                work.append(item if claim is item.claim else Work(claim, item.performed))
             else:
                 again.append(claim)  # the step gave way to a signal, or somebody else did it
         self._crew.quick = self._reach.quick
@@ -246,17 +245,16 @@ class Worker:
         self._stepping.begin_batch()
         with meanwhile(self._crew.do_some_here):
             committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
-        for claim in committed.overtaken:
-            self._held[claim.run.id] = claim
+        self._held |= {claim.run.id: claim for claim in committed.overtaken}
         for asked in intents:
             asked.tell(committed)
         self._forget(committed.lost)
-        for run_id in committed.failed.keys() & {item.claim.run.id for item in work}:
+        decided = [item.claim.run.id for item in work] if committed.failed else []
+        for run_id in committed.failed.keys() & decided:
             self._held.pop(run_id, None)  # its claim runs out, and it is tried again then; a step answers for an intent
         for run in committed.released:
             self._held.pop(run.id, None)
-        for claim in committed.kept:
-            self._held[claim.run.id] = claim
+        self._held |= {claim.run.id: claim for claim in committed.kept}
         if committed.released:
             self._look = True  # there is room again, and what was let go may be due already
         if self._stopping_since is None:

@@ -185,17 +185,18 @@ def _arrays(encoders: Sequence[Encoder], rows: Sequence[Row]) -> tuple[Shape, li
     """What PostgreSQL is given for rows: for each column the value that all have in common, or an array."""
     if len(rows) < _MANY:
         columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else repeat(())
-        return None, [one.array(one.told(column)) for one, column in zip(encoders, columns, strict=bool(rows))]
+        return None, [one.array(one.alike(column)) for one, column in zip(encoders, columns, strict=bool(rows))]
     given: list[str | None] = []
     shape = []
     for encoder, column in zip(encoders, zip(*rows, strict=True), strict=True):
-        told = encoder.told(column)
-        same = encoder.in_common and told[0] == told[-1] and told.count(told[0]) == len(told)
+        values = encoder.alike(column)
+        one = values[0]
+        same = encoder.in_common and one == values[-1] and values.count(one) == len(values)
         shape.append(same)
-        if same:
-            given.append(None if told[0] is None else str(told[0]))
+        if not same:
+            given.append(encoder.array(values))
         else:
-            given.append(encoder.array(told))
+            given.append(None if one is None else encoder.one(one))
     return tuple(shape), given
 
 

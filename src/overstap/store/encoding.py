@@ -23,9 +23,10 @@ class Encoder:
 
     Attributes:
         type: PostgreSQL's name for it.
-        told: a column's values for PostgreSQL, as texts or integers that are equal where the values are.
         for_sqlite: a column's values for SQLite.
-        array: an array's literal of what `told` answers.
+        alike: a column's values for PostgreSQL, equal only where they mean the same: 1 and true are not in JSON.
+        array: an array's literal of what `alike` answers.
+        one: a text of one value of these, that is not None.
 
     Args:
         in_common: whether a value that many rows have in common is given once; some column must say how many there are.
@@ -36,13 +37,14 @@ class Encoder:
         kind = column.type
         self.type = kind.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
         self.for_sqlite: _Tell = _as_is
-        self.told: _Tell = _as_is
+        self.alike: _Tell = _as_is
         self.array: Callable[[Sequence[Any]], str] = texts
+        self.one: Callable[[Any], str] = str
         if isinstance(kind, UtcDateTime):
-            self.for_sqlite, self.told, self.array = _sqlite_moments, _moments, _unquoted
+            self.for_sqlite, self.array, self.one = _sqlite_moments, _moments, _iso
         elif isinstance(kind, JSON):
             self.type = "jsonb"
-            self.for_sqlite = self.told = _documents
+            self.for_sqlite = self.alike = _documents
         elif isinstance(kind, Integer):
             self.array = _integers
 
@@ -56,10 +58,6 @@ def _as_is(values: Sequence[Any]) -> Sequence[Any]:
 
 def _integers(values: Sequence[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
-
-
-def _unquoted(values: Sequence[str | None]) -> str:
-    return "{" + ",".join([_NULL if one is None else one for one in values]) + "}"
 
 
 def texts(values: Sequence[str | None]) -> str:
@@ -80,25 +78,34 @@ def texts(values: Sequence[str | None]) -> str:
 
 
 def _documents(values: Sequence[Any]) -> list[str | None]:
+    """JSON with its keys in order; worked out once for neighbours that are one object, as a batch's often are."""
     dumps, sort = orjson.dumps, orjson.OPT_SORT_KEYS
-    return [None if one is None else dumps(one, option=sort).decode() for one in values]
+    before = text = None
+    told = []
+    for one in values:
+        if one is not before:
+            before, text = one, None if one is None else dumps(one, option=sort).decode()
+        told.append(text)
+    return told
 
 
 def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
     """As SQLAlchemy keeps them: in UTC, with microseconds, without a zone; their order is the moments'."""
-    told: dict[datetime | None, str | None] = {None: None}  # most moments of a batch are the same one
-    for one in values:
-        if one not in told:
-            told[one] = _utc(one).replace(tzinfo=None).isoformat(" ", "microseconds")  # type: ignore[arg-type]
-    return [told[one] for one in values]
+    # Most moments of a batch are the same one.
+    told = {
+        one: None if one is None else _utc(one).replace(tzinfo=None).isoformat(" ", "microseconds")
+        for one in set(values)
+    }
+    return list(map(told.__getitem__, values))
 
 
-def _moments(values: Sequence[datetime | None]) -> list[str | None]:
-    told: dict[datetime | None, str | None] = {None: None}
-    for one in values:
-        if one not in told:
-            told[one] = _utc(one).isoformat()  # type: ignore[arg-type]
-    return [told[one] for one in values]
+def _moments(values: Sequence[datetime | None]) -> str:
+    told = {one: _NULL if one is None else _iso(one) for one in set(values)}
+    return "{" + ",".join(map(told.__getitem__, values)) + "}"
+
+
+def _iso(moment: datetime) -> str:
+    return _utc(moment).isoformat()
 
 
 def _utc(moment: datetime) -> datetime:

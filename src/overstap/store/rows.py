@@ -96,18 +96,20 @@ def changing_values(run: Run) -> dict[str, Any]:
     return values
 
 
+_told = {one: one.value for one in (*Status, *Kind)}
+"""Words of the database; an enum looks its own up in five times the time."""
 _changing = attrgetter(*_CHANGING)
 _carried = attrgetter(*CARRIED_COLUMNS[:-1])
 
 
 def changing_row(run: Run) -> tuple[Any, ...]:
     """The values of `CHANGING_COLUMNS`."""
-    return (*_changing(run), run.status.value)
+    return (*_changing(run), _told[run.status])
 
 
 def carried_row(run: Run) -> tuple[Any, ...]:
     """The values of `CARRIED_COLUMNS`."""
-    return (*_carried(run), run.status.value)
+    return (*_carried(run), _told[run.status])
 
 
 def fixed_values(run: Run) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
     if not entry.hash:
         raise ValueError(f"entry {entry.seq} of run {entry.run_id} has no hash")
     return (
-        entry.run_id, entry.seq, entry.at, entry.kind.value, entry.event, entry.from_state, entry.to_state, entry.step,
+        entry.run_id, entry.seq, entry.at, _told[entry.kind], entry.event, entry.from_state, entry.to_state, entry.step,
         entry.actor, entry.data, entry.hash,
     )  # fmt: skip
 

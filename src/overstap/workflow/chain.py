@@ -26,37 +26,49 @@ _LEAST_WHOLE, _MOST_WHOLE = -(2**63), 2**64 - 1
 
 def sealed(
     previous: str,
-    *,
     run_id: str,
     seq: int,
     at: datetime,
     kind: Kind,
-    event: str | None = None,
-    from_state: str | None = None,
-    to_state: str | None = None,
-    step: str | None = None,
+    event: str | None,
+    from_state: str | None,
+    to_state: str | None,
+    step: str | None,
     actor: str,
     data: Mapping[str, Any],
+    told: bytes | None = None,
 ) -> JournalEntry:
     """A new journal entry with its hash.
 
     Args:
         previous: the hash of the entry before it in its run, `BEGINNING` for the first.
+        told: what `canonical_data` makes of `data`, where that is known already.
     """
-    covered = {
-        "actor": actor,
-        "at": _told(at),
-        "data": data,
-        "event": event,
-        "from_state": from_state,
-        "kind": kind,
-        "run_id": run_id,
-        "seq": seq,
-        "step": step,
-        "to_state": to_state,
-    }
-    hashed = _link(previous, covered)
-    return JournalEntry(run_id, seq, at, kind, event, from_state, to_state, step, actor, data, hashed)
+    before, between, after = _around(actor, at, event, from_state, kind, step, to_state)
+    told = told or canonical_data(data)
+    run = orjson.dumps(run_id)
+    covered = b'%b%b%b%b%b,"seq":%d%b' % (previous.encode(), before, told, between, run, seq, after)
+    return JournalEntry(
+        run_id, seq, at, kind, event, from_state, to_state, step, actor, data, sha256(covered).hexdigest()
+    )
+
+
+@lru_cache(maxsize=256)  # the entries of a batch are alike but for what stands between these
+def _around(
+    actor: str,
+    at: datetime,
+    event: str | None,
+    from_state: str | None,
+    kind: Kind,
+    step: str | None,
+    to_state: str | None,
+) -> tuple[bytes, bytes, bytes]:
+    """The canonical form of an entry before its data, from there to its run, and behind its number."""
+    before = orjson.dumps({"actor": actor, "at": _told(at), "data": None})
+    between = orjson.dumps({"event": event, "from_state": from_state, "kind": kind, "run_id": None})
+    after = orjson.dumps({"step": step, "to_state": to_state})
+    none = b"null}"
+    return before.removesuffix(none), b"," + between[1:].removesuffix(none), b"," + after[1:]
 
 
 def entry_record(entry: JournalEntry) -> dict[str, Any]:
@@ -97,10 +109,20 @@ def canonical(record: Mapping[str, Any]) -> bytes:
     return _canonical({**record, "at": _told(record["at"])})
 
 
+def canonical_data(data: Mapping[str, Any]) -> bytes:
+    """The canonical form of JSON values alone."""
+    return _sorted(data, data)
+
+
 def _canonical(told: Mapping[str, Any]) -> bytes:
     """The canonical form of a record whose moment is told already."""
+    return _sorted(told, told.get("data"))
+
+
+def _sorted(told: Mapping[str, Any], values: Any) -> bytes:
+    """The canonical form; floats can be in `values` only."""
     canonical = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
-    if not _may_hold_floats(told.get("data")):
+    if not _may_hold_floats(values):
         return canonical
     return orjson.dumps(_plain(orjson.loads(canonical)), option=orjson.OPT_SORT_KEYS)
 
@@ -119,7 +141,7 @@ def _may_hold_floats(value: Any) -> bool:
         value = value.values()
     elif kind is not list:
         return True
-    return any(type(one) not in _NO_FLOATS and _may_hold_floats(one) for one in value)
+    return not _NO_FLOATS.issuperset(map(type, value)) and any(map(_may_hold_floats, value))
 
 
 _NO_FLOATS = frozenset({str, int, bool, NoneType})

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
-from overstap.workflow.chain import BEGINNING, sealed
+from overstap.workflow.chain import BEGINNING, canonical_data, sealed
 from overstap.workflow.definition import Definition
 from overstap.workflow.fold import apply
 from overstap.workflow.outcome import Done, Outcome, Progress, Retry, Stop, Wait
@@ -69,6 +68,7 @@ class Expire:
 Action = Perform | Receive | Discard | Expire
 
 _perform = lru_cache(maxsize=256)(Perform)
+_TRANSITION, _WAITING = Kind.TRANSITION, Status.WAITING  # to look one up takes as long as to make an entry
 
 
 @value
@@ -98,9 +98,7 @@ def next_action(definition: Definition, run: Run, inbox: Sequence[Signal], now: 
     awake = wake_at is not None and wake_at <= now
     # An answer that was due before the deadline is looked at first, however late one looks. Only what waited for one: a
     # step that takes its worker down each time must not keep the deadline from coming.
-    answer_due = (
-        run.status is Status.WAITING and wake_at is not None and deadline_at is not None and wake_at < deadline_at
-    )
+    answer_due = run.status is _WAITING and wake_at is not None and deadline_at is not None and wake_at < deadline_at
     if deadline_at is not None and deadline_at <= now and not answer_due:
         return Expire()
     return _perform(definition.states[run.state].steps[run.step]) if awake else None
@@ -127,18 +125,9 @@ def submit(
         "digest": definition.digest,
         "tenant_id": tenant_id,
         "input": dict(order),
-        **_entering(definition, definition.initial, now),
+        **_entering(definition, definition.initial, now)[0],
     }
-    entry = sealed(
-        BEGINNING,
-        run_id=run_id,
-        seq=1,
-        at=now,
-        kind=Kind.SUBMITTED,
-        to_state=definition.initial,
-        actor=actor,
-        data=data,
-    )
+    entry = sealed(BEGINNING, run_id, 1, now, Kind.SUBMITTED, None, None, definition.initial, None, actor, data)
     return Decision(apply(None, entry), entry)
 
 
@@ -147,10 +136,10 @@ def settle(definition: Definition, run: Run, outcome: Outcome, now: datetime) ->
     spec = definition.states[run.state]
     step = spec.steps[run.step]
     match outcome:
-        case Done(event=None, data=data) if run.step + 1 < len(spec.steps):
-            return record(run, Kind.STEP_DONE, now, step=step, data=_learned(data))
-        case Done(event=event, data=data):
-            return send(definition, run, event or spec.on_done, now, step=step, learned=data)
+        case Done():
+            if outcome.event is None and run.step + 1 < len(spec.steps):
+                return record(run, Kind.STEP_DONE, now, step=step, data=_learned(outcome.data))
+            return send(definition, run, outcome.event or spec.on_done, now, step=step, learned=outcome.data)
         case Progress(done=done, total=total, data=data):
             return record(run, Kind.PROGRESS, now, step=step, data={"done": done, "total": total, **_learned(data)})
         case Wait(until=until):
@@ -211,27 +200,25 @@ def send(
         # The lint rules this out for files it has seen; a step that invents an event must not lose the run.
         reason = f"step {step} sent {event!r}, which leads nowhere from {run.state!r}"
         return record(run, Kind.STUCK, now, step=step, event=event, data={"error": reason, **_learned(learned or {})})
-    data = {**_entering(definition, target, now)}
-    if learned:
-        data["learned"] = dict(learned)
-    if cause:
-        data |= cause
-    if error is not None:
-        data["error"] = error
-    return record(run, Kind.TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data)
+    data, told = _entering(definition, target, now)
+    if learned or cause or error is not None:
+        failed = {} if error is None else {"error": error}
+        data, told = {**data, **_learned(learned or {}), **(cause or {}), **failed}, None
+    return record(run, _TRANSITION, now, event=event, to_state=target, step=step, actor=actor, data=data, told=told)
 
 
 @lru_cache(maxsize=256)  # a batch enters the same few at the same few moments
-def _entering(definition: Definition, state: str, now: datetime) -> Mapping[str, Any]:
+def _entering(definition: Definition, state: str, now: datetime) -> tuple[Mapping[str, Any], bytes | None]:
+    """What an entry tells that enters a state, with its canonical form; entries share it."""
     spec = definition.states[state]
-    if spec.final:
-        return MappingProxyType({"status": Status.ENDED.value})
     data: dict[str, Any] = {"status": Status.WAITING.value}
-    if spec.steps:
+    if spec.final:
+        data = {"status": Status.ENDED.value}
+    elif spec.steps:
         data = {"status": Status.READY.value, "wake_at": _iso(now)}
-    if spec.deadline is not None:
+    if spec.deadline is not None and not spec.final:
         data["deadline_at"] = _iso(now + spec.deadline.after)
-    return MappingProxyType(data)
+    return data, canonical_data(data)
 
 
 def record(
@@ -244,21 +231,14 @@ def record(
     step: str | None = None,
     actor: str = "worker",
     data: Mapping[str, Any],
+    told: bytes | None = None,
 ) -> Decision:
-    """The run with one more entry in its journal."""
-    entry = sealed(
-        run.head,
-        run_id=run.id,
-        seq=run.seq + 1,
-        at=now,
-        kind=kind,
-        event=event,
-        from_state=run.state,
-        to_state=to_state,
-        step=step,
-        actor=actor,
-        data=data,
-    )
+    """The run with one more entry in its journal.
+
+    Args:
+        told: the canonical form of `data`, where it is known already.
+    """
+    entry = sealed(run.head, run.id, run.seq + 1, now, kind, event, run.state, to_state, step, actor, data, told)
     return Decision(apply(run, entry), entry)
 
 

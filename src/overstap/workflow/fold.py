@@ -16,6 +16,7 @@ _read = lru_cache(maxsize=256)(datetime.fromisoformat)  # the moments of a batch
 
 
 _STATUS = {one.value: one for one in Status}
+_ENDED, _SUBMITTED = Status.ENDED, Kind.SUBMITTED  # to look one up takes as long as to make an entry
 
 
 def _moment(value: Any) -> datetime | None:
@@ -32,7 +33,7 @@ def apply(run: Run | None, entry: JournalEntry) -> Run:
         ValueError: when the entry does not follow on the run.
     """
     data = entry.data
-    if entry.kind is Kind.SUBMITTED:
+    if entry.kind is _SUBMITTED:
         if run is not None:
             raise ValueError(f"run {entry.run_id} is submitted twice, at entry {entry.seq}")
         return Run(
@@ -74,9 +75,9 @@ def _transition(run: Run, entry: JournalEntry) -> Run:
     data = entry.data
     status = _STATUS.get(data["status"]) or Status(data["status"])
     told = data.get
-    ended = status is Status.ENDED
+    ended = status is _ENDED
     learned = told("learned")
-    # Written out, since it is what happens most: `changed` takes twice the time.
+    # Written out, in the order of the fields, since it is what happens most: `changed` takes three times as long.
     return Run(
         run.id,
         run.workflow,
@@ -89,15 +90,20 @@ def _transition(run: Run, entry: JournalEntry) -> Run:
         entry.at,
         status,
         {**run.data, **learned} if learned else run.data,
-        cause=entry.event,
-        visit=run.visit + 1,
-        wake_at=_moment(told("wake_at")),
-        deadline_at=_moment(told("deadline_at")),
-        seq=entry.seq,
-        head=entry.hash,
-        error=told("error"),
-        held=None if ended else run.held,
-        ended_at=entry.at if ended else None,
+        entry.event,
+        run.visit + 1,
+        0,
+        0,
+        0,
+        _moment(told("wake_at")),
+        _moment(told("deadline_at")),
+        0,
+        0,
+        entry.seq,
+        entry.hash,
+        told("error"),
+        None if ended else run.held,
+        entry.at if ended else None,
     )
 
 

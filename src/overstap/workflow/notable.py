@@ -20,6 +20,7 @@ DEADLINE = "deadline"
 """The actor of what a passed deadline does."""
 
 
+_TRANSITION = Kind.TRANSITION  # to look it up takes longer than the rest of what is asked of most entries
 _TOLD = frozenset({Kind.TRANSITION, Kind.STUCK, Kind.RETRY})
 """Kinds of entries of which some are told."""
 
@@ -62,7 +63,7 @@ def notices_of(definition: Definition, entries: Iterable[JournalEntry], stuck_af
 
 def topic_of(definition: Definition, entry: JournalEntry, stuck_after: int) -> Topic | None:
     """What an entry is told as; None for one that is not told."""
-    if entry.kind not in _TOLD or (entry.actor != DEADLINE and entry.kind is Kind.TRANSITION):
+    if entry.kind not in _TOLD or (entry.actor != DEADLINE and entry.kind is _TRANSITION):
         return None
     match entry.kind:
         case Kind.TRANSITION if entry.actor == DEADLINE:
