@@ -26,6 +26,11 @@ Row = Sequence[Any]
 Shape = tuple[bool, ...] | None
 """Which columns have one value in all rows; None for few rows, which have an array for each."""
 
+
+class Ready(list[Row]):
+    """Rows as SQLite's driver takes them, made before anybody else is kept from writing."""
+
+
 _MANY = 32
 """Rows from which on it is worth the look for what they have in common: each shape is a statement to be prepared."""
 _SHAPES = 256
@@ -51,6 +56,10 @@ class BulkInsert:
     def postgresql(self, shape: Shape) -> str:
         """The statement for rows of a shape."""
         return f"{self._into} {_rows(self.encoders, shape)}"
+
+    def ready(self, rows: Sequence[Row]) -> Ready:
+        """The rows for SQLite."""
+        return _ready(self.encoders, rows)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Append the rows, in the connection's transaction."""
@@ -82,6 +91,10 @@ class BulkUpdate:
     def postgresql(self, shape: Shape) -> str:
         """The statement for rows of a shape."""
         return f"{self._before}{_rows(self.encoders, shape)}{self._after}"
+
+    def ready(self, rows: Sequence[Row]) -> Ready:
+        """The rows for SQLite."""
+        return _ready(self.encoders, rows)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Update, in the connection's transaction; answers how many rows were as the given ones say."""
@@ -117,6 +130,10 @@ class Together:
         # A division by zero undoes the statement where a row was otherwise.
         guard = "CASE WHEN count(*) = %s THEN count(*) ELSE 1 / (count(*) - count(*)) END"
         return f"WITH {self._hold}{parts}SELECT {guard}{self._told} FROM first".encode()  # noqa: S608
+
+    def ready(self, *rows: Sequence[Row]) -> list[Ready]:
+        """The rows of each for SQLite."""
+        return [part.ready(given) for part, given in zip(self._parts, rows, strict=True)]
 
     def __call__(self, connection: Connection, *rows: Sequence[Row]) -> int:
         """Do it, in the connection's transaction; answers how many rows the first one wrote.
@@ -174,11 +191,16 @@ def prefer_keys(connection: Connection) -> None:
 
 def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequence[Row]) -> CursorResult[Any]:
     if connection.dialect.name == "sqlite":
-        columns = zip(*rows, strict=True)
-        encoded = [one.for_sqlite(column) for one, column in zip(bulk.encoders, columns, strict=True)]
-        return connection.exec_driver_sql(bulk.sqlite, list(zip(*encoded, strict=True)))
+        return connection.exec_driver_sql(bulk.sqlite, rows if isinstance(rows, Ready) else bulk.ready(rows))
     shape, values = _arrays(bulk.encoders, rows)
     return connection.exec_driver_sql(bulk.postgresql(shape), tuple(values))
+
+
+def _ready(encoders: Sequence[Encoder], rows: Sequence[Row]) -> Ready:
+    if not rows:
+        return Ready()
+    columns = [one.for_sqlite(column) for one, column in zip(encoders, zip(*rows, strict=True), strict=True)]
+    return Ready(zip(*columns, strict=True))
 
 
 def _arrays(encoders: Sequence[Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:

@@ -6,7 +6,7 @@ claim with a new token does, and from then on the old holder's writes are droppe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -24,21 +24,22 @@ from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pen
 from overstap.store.database import Database, UtcDateTime
 from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
-from overstap.store.rows import RUN, RUN_COLUMNS, to_run
+from overstap.store.rows import RUN, RUN_COLUMNS, RUN_TEXTS, read_run, to_run
 from overstap.store.tally import fold_tally
 from overstap.workflow.decide import Signal
 from overstap.workflow.priority import Priority
+from overstap.workflow.run import Run
 
 _reschedule = BulkUpdate(RUN, SCHEDULING, ("id",))
 
 
-def _taking(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
+def _taking(chosen: ColumnElement[bool], columns: Sequence[ColumnElement[Any]] = RUN_COLUMNS) -> ReturningUpdate[Any]:
     until = bindparam("b_until", type_=UtcDateTime())
     take = update(RUN).where(chosen)
     take = take.values(
         claimed_by=bindparam("b_worker"), claim_token=RUN.c.claim_token + 1, claim_until=until, due_at=until
     )
-    return take.returning(*RUN_COLUMNS, RUN.c.claim_token, RUN.c.inbox, select(PAUSE.c.name).exists().label("paused"))
+    return take.returning(*columns, RUN.c.claim_token, RUN.c.inbox, select(PAUSE.c.name).exists().label("paused"))
 
 
 _FOR_THE_NEWEST = 0.125
@@ -49,11 +50,11 @@ _Taken = tuple[Sequence[Any], Mapping[str, list[Signal]]]
 """Rows of runs that were claimed, and the pending signals of those that have any."""
 
 
-def _claims(taken: _Taken, about: Mapping[str, Any]) -> list[Claim]:
+def _claims(taken: _Taken, about: Mapping[str, Any], read: Callable[[Sequence[Any]], Run] = to_run) -> list[Claim]:
     rows, inboxes = taken
     until, worker_id = about["b_until"], about["b_worker"]
     return [
-        Claim(to_run(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
+        Claim(read(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
         for row in sorted(rows, key=lambda row: row.id)
     ]
 
@@ -85,8 +86,8 @@ class Claims:
             self._take_any = _taking(RUN.c.id == some.c.id).compile(database.engine)
             self._take_any_text = str(self._take_any).encode()
         else:
-            self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one))) for one in Priority}
-            self._take_newest = {one: _taking(RUN.c.id.in_(self._queue.newest(one))) for one in Priority}
+            self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one)), RUN_TEXTS) for one in Priority}
+            self._take_newest = {one: _taking(RUN.c.id.in_(self._queue.newest(one)), RUN_TEXTS) for one in Priority}
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
         """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
@@ -99,7 +100,7 @@ class Claims:
             return []
         with self._database.write() as connection:
             taken = self._taken(connection, shares, about)
-        return _claims(taken, about)
+        return _claims(taken, about, read_run)
 
     def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
         """Claim by one statement, where nothing has to be weighed."""

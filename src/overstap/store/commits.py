@@ -61,7 +61,7 @@ def commit(
             if database.dialect == "postgresql" and not any(_needs_more(item) for item in settlements):
                 # In one statement that PostgreSQL commits by itself, or refuses.
                 with database.each() as connection:
-                    _advance.alone(connection, ready.rows, *ready.additions)
+                    _advance.alone(connection, *ready.rows)
             else:
                 with database.write() as connection:
                     _write(connection, settlements, ready, now)
@@ -99,14 +99,12 @@ class _Prepared:
 
     Attributes:
         carried: rows for `_carry_on`.
-        rows: rows for `_advance`.
-        additions: what comes to the counters and to the journals, how effects turned out, and what comes to the feed.
+        rows: for `_advance`: of runs, counters and journals, how effects turned out, and what comes to the feed.
     """
 
     committed: Committed
     carried: list[Row]
-    rows: list[Row]
-    additions: tuple[list[Row], list[Row], list[Row], list[Row]]
+    rows: list[list[Row]]
 
 
 def _prepared(
@@ -142,7 +140,10 @@ def _prepared(
     entries: list[Row] = [journal_row(entry) for item in settlements for entry in item.entries]
     outcomes: list[Row] = [outcome_row(effect, now) for item in settlements for effect in item.effects]
     fed = feed_rows([span(item.entries) for item in settlements if item.entries])
-    return _Prepared(result, carried, rows, (counts, entries, outcomes, fed))
+    parts: list[list[Row]] = [rows, counts, entries, outcomes, fed]
+    if dialect == "sqlite":
+        carried, parts = _carry_on.ready(carried), [*_advance.ready(*parts)]
+    return _Prepared(result, carried, parts)
 
 
 def _kept(item: Settlement) -> Claim:
@@ -160,9 +161,9 @@ def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Pr
     """
     if not settlements:
         return
-    if len(ready.rows) > _FEW:
+    if len(ready.rows[0]) > _FEW:
         prefer_keys(connection)
-    written = _carry_on(connection, ready.carried) + _advance(connection, ready.rows, *ready.additions)
+    written = _carry_on(connection, ready.carried) + _advance(connection, *ready.rows)
     if written != len(settlements):
         raise _SomeLostError
     record_notices(connection, (notice for item in settlements for notice in item.notices))

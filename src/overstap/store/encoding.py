@@ -1,9 +1,13 @@
-"""A column's values as the drivers take them without a thought: texts for SQLite, an array's literal for PostgreSQL."""
+"""A column's values as the drivers take them without a thought: texts for SQLite, an array's literal for PostgreSQL.
+
+And back, where SQLite's own texts are read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -102,6 +106,18 @@ def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
 def _moments(values: Sequence[datetime | None]) -> str:
     told = {one: _NULL if one is None else _iso(one) for one in set(values)}
     return "{" + ",".join(map(told.__getitem__, values)) + "}"
+
+
+def reader(column: Column[Any]) -> Callable[[str], Any] | None:
+    """What makes a column's value of its text in SQLite; None where the driver's value is the value."""
+    if isinstance(column.type, UtcDateTime):
+        return _moment_of
+    return orjson.loads if isinstance(column.type, JSON) else None
+
+
+@lru_cache(maxsize=256)  # a run's moments are often one
+def _moment_of(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _iso(moment: datetime) -> str:

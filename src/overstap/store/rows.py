@@ -7,10 +7,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, Table
+from sqlalchemy import Row, Table, Text, type_coerce
 
 from overstap.domain.locks import ActiveRun
 from overstap.store.bulk import BulkInsert
+from overstap.store.encoding import reader
 from overstap.store.fleet_tables import WorkerRow
 from overstap.store.tables import EffectRow, JournalRow, RunRow, SignalRow
 from overstap.workflow.chain import entry_record
@@ -26,6 +27,7 @@ WORKER: Table = WorkerRow.__table__  # type: ignore[attr-defined]
 
 _FIELDS = tuple(Run.__dataclass_fields__)
 _STATUS = _FIELDS.index("status")
+_STATUSES = {one.value: one for one in Status}
 _FIXED = ("id", "workflow", "version", "digest", "tenant_id", "input", "created_at")
 _CHANGING = (
     "state", "data", "cause", "visit", "step", "chunk", "attempt", "done", "total", "seq", "head", "error", "held",
@@ -39,6 +41,9 @@ JOURNAL_COLUMNS = (
 )  # fmt: skip
 append_journal = BulkInsert(JOURNAL, JOURNAL_COLUMNS)
 RUN_COLUMNS = [RUN.c[name] for name in _FIELDS]
+_READERS = [(place, read) for place, column in enumerate(RUN_COLUMNS) if (read := reader(column)) is not None]
+RUN_TEXTS = [type_coerce(one, Text).label(one.name) if reader(one) else one for one in RUN_COLUMNS]
+"""The same as SQLite keeps them, for `read_run`: a claim reads them when others may write again."""
 ACTIVE_COLUMNS = [
     RUN.c[name] for name in ("id", "tenant_id", "subscription_id", "workflow", "version", "state", "seq", "deadline_at")
 ]
@@ -71,7 +76,17 @@ class EffectRecord:
 def to_run(row: Sequence[Any]) -> Run:
     """The run in a row that begins with `RUN_COLUMNS`."""
     values = list(row[: len(_FIELDS)])
-    values[_STATUS] = Status(values[_STATUS])
+    values[_STATUS] = _STATUSES.get(values[_STATUS]) or Status(values[_STATUS])
+    return Run(*values)
+
+
+def read_run(row: Sequence[Any]) -> Run:
+    """The run in a row that begins with `RUN_TEXTS`, on SQLite."""
+    values = list(row[: len(_FIELDS)])
+    values[_STATUS] = _STATUSES.get(values[_STATUS]) or Status(values[_STATUS])
+    for place, read in _READERS:
+        if values[place] is not None:
+            values[place] = read(values[place])
     return Run(*values)
 
 
