@@ -49,7 +49,7 @@ class WorkerSettings(Section):
     """
 
     processes: int = Field(default=1, ge=1)
-    batch: int = Field(default=500, ge=1)
+    batch: int = Field(default=1000, ge=1)
     threads: int = Field(default=8, ge=1)
     lease: PositiveDuration = timedelta(seconds=60)
     tick: PositiveDuration = timedelta(seconds=1)
