@@ -31,7 +31,9 @@ _SOME = 32
 _AT_ONCE = 250
 """Steps of one thread that wait at once for their effects to be written down, while steps are quick."""
 _LONG_SECONDS = 0.05
-"""After so long, the steps that wait behind others in a thread are begun anew by whoever is free."""
+"""After a step that took so long, those that wait behind it in its thread are begun anew by whoever is free."""
+_LONG_WAIT_SECONDS = 0.5
+"""So long they wait behind others that each take less. To begin one anew costs a question to its provider."""
 
 
 class _Strand(greenlet):
@@ -195,12 +197,15 @@ class Crew:
         """Have intents written down, and go on with their steps."""
         asked = time.perf_counter()
         answers = self._record([intent for _, intent in asking])
-        began = time.perf_counter()
+        began = before = time.perf_counter()
+        late = False
         for answer in answers:
             strand, intent = asking.popleft()
             now = time.perf_counter()
+            late = late or now - before > _LONG_SECONDS or now - began > _LONG_WAIT_SECONDS
+            before = now
             strand.away += now - asked
-            told = answer if now - began < _LONG_SECONDS else GaveWay(intent.claim.run.id)
+            told = GaveWay(intent.claim.run.id) if late else answer
             more = strand.throw(told) if isinstance(told, Exception) else strand.switch(told)
             if more is not None:
                 asking.append((strand, more))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, delete, func, select
@@ -49,27 +50,24 @@ def tell_tally(connection: Connection, moves: Iterable[tuple[Run | None, Run]]) 
     append_tally(connection, tally_rows(moves))
 
 
+_place = attrgetter("state", "status", "version")
+
+
 def tally_rows(moves: Iterable[tuple[Run | None, Run]]) -> list[tuple[Any, ...]]:
     """What `append_tally` takes for them."""
-    # Plain tuples, and moves counted first: this is done for each run of each commit, and most make the same move.
+    # Moves are counted first: this is done for each run of each commit, and most make the same one.
     alike = Counter(
         [
-            (
-                None if before is None else (before.state, before.status, before.version),
-                after.state,
-                after.status,
-                after.version,
-                after.input["target_plan"],
-                after.workflow,
-            )
+            (None if before is None else _place(before), _place(after), after.workflow, after.input["target_plan"])
             for before, after in moves
         ]
     )
     deltas: Counter[tuple[Any, ...]] = Counter()
-    for (before, state, status, version, plan, workflow), runs in alike.items():
-        if before is not None:
-            deltas[before[0], before[1].value, plan, workflow, before[2]] -= runs
-        deltas[state, status.value, plan, workflow, version] += runs
+    for (before, after, workflow, plan), runs in alike.items():
+        for place, change in ((before, -runs), (after, runs)):
+            if place is not None:
+                state, status, version = place
+                deltas[state, status.value, plan, workflow, version] += change
     return [(*where, delta) for where, delta in deltas.items() if delta]
 
 
