@@ -1,13 +1,15 @@
-"""The threads that do steps: what becomes of the others where one brings its thread down."""
+"""The threads that do steps: what becomes of the others where one brings its thread down, or takes long."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
 
+from overstap.app import crew
 from overstap.app.crew import Crew
 from overstap.app.engine import Intend, Performed
 from overstap.app.mailbox import Answer
@@ -35,11 +37,17 @@ def claim_of(run_id: str) -> Claim:
 
 
 class Workshop:
-    """A crew of one thread, in which each step asks for an effect; `defective` ones raise."""
+    """A crew of one thread, in which each step asks for an effect.
 
-    def __init__(self, *, before: str = "", after: str = "") -> None:
-        self.before, self.after = before, after
+    Args:
+        before, after: whose step raises before it asks, or after it was answered.
+        takes: seconds that the steps take after that.
+    """
+
+    def __init__(self, *, before: str = "", after: str = "", takes: Mapping[str, float] = MappingProxyType({})) -> None:
+        self.before, self.after, self.takes = before, after, takes
         self.told: list[str] = []
+        self.gave_way: list[str] = []
         self.all_told = threading.Event()
         self.crew = Crew(1, self.perform, self.record, self.tell)
         self.crew.quick = True  # one thread does many
@@ -51,7 +59,9 @@ class Workshop:
             intend(Intent(claim, claim.run.id, "order", {}))
             if claim.run.id == self.after:
                 raise Defect
+            threading.Event().wait(self.takes.get(claim.run.id, 0))
         except ClaimLost:
+            self.gave_way.append(claim.run.id)
             return None
         return cast("Performed", object())
 
@@ -78,3 +88,37 @@ def test_steps_that_wait_in_a_thread_that_dies_are_told_to_the_loop(where: dict[
     assert sorted(IDS) == sorted(shop.told)
     assert not len(shop.crew)
     assert not shop.crew.waiting
+
+
+def test_steps_behind_one_that_took_long_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_LONG_SECONDS", 0.2)
+    shop = Workshop(takes={"r1": 0.3})
+
+    shop.work()
+
+    assert shop.all_told.wait(5), f"told were only {shop.told}"
+    assert ["r2", "r3", "r4"] == shop.gave_way
+
+
+def test_steps_behind_many_that_each_take_a_while_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A slow machine makes all of them slow; begun anew, each would be asked for at its provider, and slow it further.
+    monkeypatch.setattr(crew, "_LONG_SECONDS", 0.2)
+    monkeypatch.setattr(crew, "_LONG_WAIT_SECONDS", 60)
+    shop = Workshop(takes=dict.fromkeys(IDS, 0.06))
+
+    shop.work()
+
+    assert shop.all_told.wait(5), f"told were only {shop.told}"
+    assert [] == shop.gave_way
+
+
+def test_steps_that_would_wait_too_long_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_LONG_SECONDS", 60)
+    monkeypatch.setattr(crew, "_LONG_WAIT_SECONDS", 0.2)
+    shop = Workshop(takes=dict.fromkeys(IDS, 0.11))
+
+    shop.work()
+
+    assert shop.all_told.wait(5), f"told were only {shop.told}"
+    assert "r0" not in shop.gave_way
+    assert {"r3", "r4"} <= set(shop.gave_way)

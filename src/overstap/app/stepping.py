@@ -14,7 +14,7 @@ from overstap.app.mailbox import Answer, Mailbox, StepEnded
 from overstap.errors import ClaimLost
 from overstap.store.batch import Claim, GaveWay, Intent, Overtaken
 
-_MOMENT_SECONDS = 0.02
+_MOMENT_SECONDS = 0.05
 """How long a moment is good for; a batch of quick steps takes less."""
 
 log = structlog.get_logger(__name__)
