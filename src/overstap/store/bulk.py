@@ -7,6 +7,7 @@ costs more than the write itself.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -39,7 +40,31 @@ _SHAPES = 256
 _BY_KEY = select(*(func.set_config(f"enable_{way}", "off", true()) for way in OTHER_WAYS))
 
 
-class BulkInsert:
+class _Bulk:
+    """One statement over many rows.
+
+    Attributes:
+        sqlite: the statement for one row, on SQLite.
+    """
+
+    encoders: list[Encoder]
+    sqlite: str
+
+    def ready(self, rows: Sequence[Row]) -> Ready:
+        """The rows for SQLite."""
+        if not rows:
+            return Ready()
+        columns = [one.for_sqlite(column) for one, column in zip(self.encoders, zip(*rows, strict=True), strict=True)]
+        return Ready(zip(*columns, strict=True))
+
+    def by_driver(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+        """Do it on SQLite, in the transaction of `Database.alone`; answers how many rows it wrote."""
+        if not rows:
+            return 0
+        return connection.executemany(self.sqlite, rows if isinstance(rows, Ready) else self.ready(rows)).rowcount
+
+
+class BulkInsert(_Bulk):
     """Appends many rows to a table.
 
     Args:
@@ -57,17 +82,13 @@ class BulkInsert:
         """The statement for rows of a shape."""
         return f"{self._into} {_rows(self.encoders, shape)}"
 
-    def ready(self, rows: Sequence[Row]) -> Ready:
-        """The rows for SQLite."""
-        return _ready(self.encoders, rows)
-
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Append the rows, in the connection's transaction."""
         if rows:
             _execute(connection, self, rows)
 
 
-class BulkUpdate:
+class BulkUpdate(_Bulk):
     """Updates many rows of a table, each to values of its own.
 
     Args:
@@ -91,10 +112,6 @@ class BulkUpdate:
     def postgresql(self, shape: Shape) -> str:
         """The statement for rows of a shape."""
         return f"{self._before}{_rows(self.encoders, shape)}{self._after}"
-
-    def ready(self, rows: Sequence[Row]) -> Ready:
-        """The rows for SQLite."""
-        return _ready(self.encoders, rows)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Update, in the connection's transaction; answers how many rows were as the given ones say."""
@@ -150,6 +167,15 @@ class Together:
         shapes, values = self._arrays(rows)
         return int(connection.exec_driver_sql(self._statement(*shapes), values).scalar_one())
 
+    def by_driver(self, connection: sqlite3.Connection, *rows: Sequence[Row]) -> int:
+        """Do it on SQLite; answers how many rows the first one wrote.
+
+        Args:
+            connection: of `Database.alone`.
+        """
+        first, *_ = [part.by_driver(connection, given) for part, given in zip(self._parts, rows, strict=True)]
+        return first
+
     def alone(self, connection: psycopg.Connection[Any], *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
         """Do it on PostgreSQL as a transaction of its own, and only if the first one writes all of its rows.
 
@@ -194,13 +220,6 @@ def _execute(connection: Connection, bulk: BulkInsert | BulkUpdate, rows: Sequen
         return connection.exec_driver_sql(bulk.sqlite, rows if isinstance(rows, Ready) else bulk.ready(rows))
     shape, values = _arrays(bulk.encoders, rows)
     return connection.exec_driver_sql(bulk.postgresql(shape), tuple(values))
-
-
-def _ready(encoders: Sequence[Encoder], rows: Sequence[Row]) -> Ready:
-    if not rows:
-        return Ready()
-    columns = [one.for_sqlite(column) for one, column in zip(encoders, zip(*rows, strict=True), strict=True)]
-    return Ready(zip(*columns, strict=True))
 
 
 def _arrays(encoders: Sequence[Encoder], rows: Sequence[Row]) -> tuple[Shape, list[str | None]]:

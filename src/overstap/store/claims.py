@@ -6,14 +6,15 @@ claim with a new token does, and from then on the old holder's writes are droppe
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from psycopg.rows import namedtuple_row
-from sqlalchemy import Connection, bindparam, select, union_all, update
+from sqlalchemy import Connection, Engine, Select, bindparam, select, union_all, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -22,6 +23,7 @@ from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate, prefer_keys
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
 from overstap.store.database import Database, UtcDateTime
+from overstap.store.encoding import sqlite_moment
 from overstap.store.pauses import PAUSE
 from overstap.store.queue import DueQueue
 from overstap.store.rows import RUN, RUN_COLUMNS, RUN_TEXTS, read_run, to_run
@@ -46,17 +48,35 @@ _FOR_THE_NEWEST = 0.125
 """Of a claim's room: what becomes due during a storm of timers does not wait until the storm is over."""
 _UNREAD = -1
 """The inbox of a claim whose signals nobody knows."""
+_Take = Callable[[Priority, int], Sequence[Sequence[Any]]]
+"""Takes so many runs of a priority."""
 _Taken = tuple[Sequence[Any], Mapping[str, list[Signal]]]
 """Rows of runs that were claimed, and the pending signals of those that have any."""
 
 
-def _claims(taken: _Taken, about: Mapping[str, Any], read: Callable[[Sequence[Any]], Run] = to_run) -> list[Claim]:
+_ID, _TOKEN, _INBOX, _PAUSED = 0, -3, -2, -1
+"""Where these are in such a row."""
+
+
+def _claims(taken: _Taken, about: Mapping[str, Any], read: Callable[[Sequence[Any]], Run]) -> list[Claim]:
     rows, inboxes = taken
     until, worker_id = about["b_until"], about["b_worker"]
     return [
-        Claim(read(row), row.claim_token, row.inbox, inboxes.get(row.id, []), until, worker_id)
-        for row in sorted(rows, key=lambda row: row.id)
+        Claim(read(row), row[_TOKEN], row[_INBOX], inboxes.get(row[_ID], []), until, worker_id)
+        for row in sorted(rows, key=itemgetter(_ID))
     ]
+
+
+class _OnSqlite:
+    """A statement put together once, for the driver's own connection."""
+
+    def __init__(self, statement: ReturningUpdate[Any] | Select[Any], engine: Engine) -> None:
+        compiled = statement.compile(engine)
+        self._text, self._order, self._given = str(compiled), compiled.positiontup or [], dict(compiled.params)
+
+    def __call__(self, connection: sqlite3.Connection, about: Mapping[str, Any]) -> list[Sequence[Any]]:
+        given = {**self._given, **about}
+        return connection.execute(self._text, [given[name] for name in self._order]).fetchall()
 
 
 class Claims:
@@ -69,6 +89,7 @@ class Claims:
     def __init__(self, database: Database, workflows: Iterable[tuple[str, int]]) -> None:
         self._database = database
         self._queue = DueQueue(workflows)
+        self._read = to_run if database.dialect == "postgresql" else read_run
         self.overlaps = database.dialect == "postgresql"
         """Whether other work can be done while a commit is under way; see `overlap`."""
         self.paused = False
@@ -86,64 +107,82 @@ class Claims:
             self._take_any = _taking(RUN.c.id == some.c.id).compile(database.engine)
             self._take_any_text = str(self._take_any).encode()
         else:
-            self._take = {one: _taking(RUN.c.id.in_(self._queue.next(one)), RUN_TEXTS) for one in Priority}
-            self._take_newest = {one: _taking(RUN.c.id.in_(self._queue.newest(one)), RUN_TEXTS) for one in Priority}
+            self._due_there = _OnSqlite(self._queue.due, database.engine)
+            ids = {one: (self._queue.next(one), self._queue.newest(one)) for one in Priority}
+            self._take_there = {
+                one: [_OnSqlite(_taking(RUN.c.id.in_(some), RUN_TEXTS), database.engine) for some in both]
+                for one, both in ids.items()
+            }
 
     def claim(self, worker_id: str, limit: int, now: datetime, until: datetime) -> list[Claim]:
         """Take up to `limit` due runs that nobody holds, or whose claim has run out; whose turn it is first."""
         about = {"b_now": now, "b_worker": worker_id, "b_until": until}
         if self._database.dialect == "postgresql":
             return self._claim_at_once(limit, about)
-        with self._database.read() as connection:
-            shares = self._queue.shares(connection, limit, now)
+        told = {**about, "b_now": sqlite_moment(now), "b_until": sqlite_moment(until)}
+        with self._database.glance() as driver:
+            [fronts] = self._due_there(driver, told)
+        shares = {one: limit for one, front in zip(Priority, fronts, strict=True) if front is not None}
         if not shares:  # a writer shuts out all others there, so it comes only with a reason
             return []
-        with self._database.write() as connection:
-            taken = self._taken(connection, shares, about)
-        return _claims(taken, about, read_run)
+        if len(shares) > 1:
+            with self._database.read() as connection:
+                shares = self._queue.shares(connection, limit, now)
+        with self._database.alone() as driver:
+            rows = self._taken(
+                shares,
+                lambda one, count: self._take_there[one][0](driver, {**told, "b_count": count}),
+                lambda one, count: self._take_there[one][1](driver, {**told, "b_count": count}),
+            )
+        return _claims(self._with_signals_later(rows, about), about, self._read)
 
     def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
         """Claim by one statement, where nothing has to be weighed."""
         if self._crowded:
             with self._database.write() as connection:
                 prefer_keys(connection)
-                taken = self._taken(connection, self._queue.shares(connection, limit, about["b_now"]), about)
+                rows = self._taken(
+                    self._queue.shares(connection, limit, about["b_now"]),
+                    lambda one, count: connection.execute(self._take[one], {**about, "b_count": count}).all(),
+                    lambda one, count: connection.execute(self._take_newest[one], {**about, "b_count": count}).all(),
+                )
+                taken = self._with_signals(connection, rows)
         else:
             given = self._take_any.construct_params({**about, "b_count": limit})
-            with self._database.each() as alone, alone.cursor(row_factory=namedtuple_row) as cursor:
-                rows = cursor.execute(self._take_any_text, given).fetchall()
+            with self._database.each() as alone:
+                rows = alone.execute(self._take_any_text, given).fetchall()
             taken = self._with_signals_later(rows, about)
-        claims = _claims(taken, about)
+        claims = _claims(taken, about, self._read)
         self._crowded = len(claims) == limit
         return claims
 
-    def _taken(self, connection: Connection, shares: Mapping[Priority, int], about: Mapping[str, Any]) -> _Taken:
-        rows: list[Any] = []
+    def _taken(self, shares: Mapping[Priority, int], take: _Take, take_newest: _Take) -> list[Sequence[Any]]:
+        rows: list[Sequence[Any]] = []
         for priority, count in shares.items():
             newest = int(count * _FOR_THE_NEWEST)
-            longest = connection.execute(self._take[priority], {**about, "b_count": count - newest}).all()
+            longest = take(priority, count - newest)
             rows += longest
             if newest and len(longest) == count - newest:
-                rows += connection.execute(self._take_newest[priority], {**about, "b_count": newest})
-        return self._with_signals(connection, rows)
+                rows += take_newest(priority, newest)
+        return rows
 
     def _with_signals_later(self, rows: Sequence[Any], about: Mapping[str, Any]) -> _Taken:
         """The same after the claim is committed: what cannot be read is let go, for nobody would carry it on."""
-        if not any(row.inbox for row in rows):
-            self.paused = any(row.paused for row in rows)
+        if not any(row[_INBOX] for row in rows):
+            self.paused = any(row[_PAUSED] for row in rows)
             return rows, {}
         try:
             with self._database.read() as connection:
                 return self._with_signals(connection, rows)
         except DatabaseUnavailable:
             with suppress(DatabaseUnavailable):  # else they run out
-                self.release(replace(claim, inbox=_UNREAD) for claim in _claims((rows, {}), about))
+                self.release(replace(claim, inbox=_UNREAD) for claim in _claims((rows, {}), about, self._read))
             raise
 
     def _with_signals(self, connection: Connection, rows: Sequence[Any]) -> _Taken:
-        self.paused = any(row.paused for row in rows)
+        self.paused = any(row[_PAUSED] for row in rows)
         # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
-        return rows, pending_signals(connection, [row.id for row in rows if row.inbox])
+        return rows, pending_signals(connection, [row[_ID] for row in rows if row[_INBOX]])
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""

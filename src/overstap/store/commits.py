@@ -58,13 +58,17 @@ def commit(
     if not intents and not any(item.parked_by for item in settlements):
         ready = _prepared(settlements, frozenset(), now, database.dialect)  # not while others wait for us to write
         try:
-            if database.dialect == "postgresql" and not any(_needs_more(item) for item in settlements):
-                # In one statement that PostgreSQL commits by itself, or refuses.
-                with database.each() as connection:
-                    _advance.alone(connection, *ready.rows)
-            else:
+            if any(map(_needs_more, settlements)):
                 with database.write() as connection:
                     _write(connection, settlements, ready, now)
+            elif database.dialect == "postgresql":
+                # In one statement that PostgreSQL commits by itself, or refuses.
+                with database.each() as alone:
+                    _advance.alone(alone, *ready.rows)
+            else:
+                with database.alone() as driver:
+                    written = _carry_on.by_driver(driver, ready.carried) + _advance.by_driver(driver, *ready.rows)
+                    _ensure_all(written, settlements)
         except (_SomeLostError, *REFUSED):
             pass  # a journal that has grown meanwhile refuses the entry, before the number of updates is known
         else:
@@ -86,6 +90,11 @@ def commit(
 
 class _SomeLostError(Exception):
     """Not all runs are as their claims know them; nothing may be committed."""
+
+
+def _ensure_all(written: int, settlements: Sequence[Settlement]) -> None:
+    if written != len(settlements):
+        raise _SomeLostError
 
 
 def _needs_more(item: Settlement) -> bool:
@@ -164,8 +173,7 @@ def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Pr
     if len(ready.rows[0]) > _FEW:
         prefer_keys(connection)
     written = _carry_on(connection, ready.carried) + _advance(connection, *ready.rows)
-    if written != len(settlements):
-        raise _SomeLostError
+    _ensure_all(written, settlements)
     record_notices(connection, (notice for item in settlements for notice in item.notices))
     if settled := [signal_id for item in settlements for signal_id in item.settled]:
         connection.execute(update(SIGNAL).where(among(connection, SIGNAL.c.id, settled)).values(settled_at=now))

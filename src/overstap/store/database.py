@@ -6,7 +6,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,24 +21,16 @@ from sqlalchemy.types import TypeDecorator
 
 from overstap.errors import BadInput, DatabaseUnavailable
 from overstap.store.overlap import OverlappingConnection
+from overstap.store.sqlite_connections import begin_sqlite, make_room, prepare_sqlite
 from overstap.store.write_gate import BUSY_SECONDS, WriteGate
 
-_PAUSE_SECONDS = 0.001
-_SQLITE_CACHE_KIB = {True: 64 * 1024, False: 8 * 1024}
-"""What a connection to SQLite keeps of the file at most while it writes, and while it reads.
-
-With the default of 2 MB a batch of 500 does not fit. One connection writes at a time; of those that read there are
-many.
-"""
-_SQLITE_WAL_PAGES = 8000
-"""After so many pages (32 MB) SQLite brings its log into the file. Every other batch reaches the default of 1000."""
 OTHER_WAYS = ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material")
 """What PostgreSQL does in place of looking each row up by its key, as its settings call it."""
 _REST_SECONDS = 1.0
 """After so long without use, a connection to PostgreSQL is asked whether it still lives before it is used again."""
 
 
-CLASHES = (IntegrityError, psycopg.IntegrityError)
+CLASHES = (IntegrityError, psycopg.IntegrityError, sqlite3.IntegrityError)
 """What a statement raises whose rows clash with others, through SQLAlchemy or from the driver."""
 REFUSED = (*CLASHES, DataError, psycopg.DataError)
 """The same, and where they may not be as they are."""
@@ -137,8 +129,8 @@ class Database:
             event.listen(engine, "checkout", _ask_after_a_rest)
             event.listen(engine, "checkin", _note_the_time)
         if self.dialect == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "connect", prepare_sqlite)
+            event.listen(engine, "begin", begin_sqlite)
         return engine
 
     def read(self) -> AbstractContextManager[Connection]:
@@ -184,14 +176,47 @@ class Database:
             with gate, engine.begin() as connection:
                 yield connection
         except OperationalError as error:
-            text = f"The database {self.describe()} does not do its work: {error.orig}"
-            if "disk I/O error" in text:  # all that SQLite says of a full disk when it cannot even open its files
-                text += "; its disk may be full"
-            raise DatabaseUnavailable(text) from error
+            raise self._unavailable(error.orig) from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"The database {self.describe()} went away: {error.orig}") from error
             raise
+
+    @contextmanager
+    def glance(self) -> Iterator[sqlite3.Connection]:
+        """SQLite's own connection outside of any transaction: each statement sees one moment."""
+        try:
+            with closing(self.engine.raw_connection()) as pooled:
+                yield pooled.driver_connection  # type: ignore[misc]
+        except sqlite3.OperationalError as error:
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """A `write` to SQLite by the driver's own connection, for what is done for every commit.
+
+        To go through SQLAlchemy takes longer than what it does there; and all others wait meanwhile.
+        """
+        gate: AbstractContextManager[None] = self._gate.pass_through() if self._gate else nullcontext()
+        try:
+            with gate, closing(self.engine.raw_connection()) as pooled:
+                driver: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
+                make_room(pooled.info, driver, writes=True)
+                driver.execute("BEGIN IMMEDIATE")
+                try:
+                    yield driver
+                    driver.execute("COMMIT")
+                finally:
+                    if driver.in_transaction:
+                        driver.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: BaseException | None) -> DatabaseUnavailable:
+        text = f"The database {self.describe()} does not do its work: {error}"
+        if "disk I/O error" in text:  # all that SQLite says of a full disk when it cannot even open its files
+            text += "; its disk may be full"
+        return DatabaseUnavailable(text)
 
     def _make_folder(self) -> None:
         folder = Path(str(self.url.database)).absolute().parent
@@ -233,38 +258,3 @@ def _ask_after_a_rest(connection: Any, record: Any, _proxy: Any) -> None:
             connection.rollback()
         except psycopg.Error as error:
             raise DisconnectionError from error
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver begins no transaction of its own: we say BEGIN IMMEDIATE
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    _switch_to_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {_SQLITE_WAL_PAGES}")
-    cursor.close()
-
-
-def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """Switch a new file; SQLite waits for no other process that does so at the same moment, busy_timeout or not."""
-    limit = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > limit:
-                raise
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A read that turns into a write fails at once under load, busy_timeout or not: writers say so at the start.
-    writes = connection.get_execution_options().get("overstap_write", False)
-    if connection.info.get("wrote") is not writes:
-        connection.info["wrote"] = writes
-        driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB[writes]}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

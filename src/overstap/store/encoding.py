@@ -96,11 +96,13 @@ def _documents(values: Sequence[Any]) -> list[str | None]:
 def _sqlite_moments(values: Sequence[datetime | None]) -> list[str | None]:
     """As SQLAlchemy keeps them: in UTC, with microseconds, without a zone; their order is the moments'."""
     # Most moments of a batch are the same one.
-    told = {
-        one: None if one is None else _utc(one).replace(tzinfo=None).isoformat(" ", "microseconds")
-        for one in set(values)
-    }
+    told = {one: None if one is None else sqlite_moment(one) for one in set(values)}
     return list(map(told.__getitem__, values))
+
+
+def sqlite_moment(moment: datetime) -> str:
+    """A moment as SQLite keeps it."""
+    return _utc(moment).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _moments(values: Sequence[datetime | None]) -> str:

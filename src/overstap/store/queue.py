@@ -31,13 +31,14 @@ class DueQueue:
         ours = [(RUN.c.workflow == name) & (RUN.c.version == version) for name, version in sorted(workflows)]
         self._ours = or_(false(), *ours) & RUN.c.due_at.is_not(None)
         # Built once: to put a statement together costs more than what the database does with it.
-        self._due = self._firsts(RUN.c.due_at <= _NOW)
+        self.due = self._firsts(RUN.c.due_at <= _NOW)
+        """Finds for each priority, as a column, since when its first run is due at `b_now`."""
         self._later = self._firsts(RUN.c.due_at > _NOW)
         self._lines = {one: self._line(one, select(RUN.c.due_at)) for one in Priority}
 
     def shares(self, connection: Connection, limit: int, now: datetime) -> dict[Priority, int]:
         """How many runs of each priority are to be taken now, at most `limit` together."""
-        fronts = _moments(connection, self._due, now)
+        fronts = _moments(connection, self.due, now)
         if len(fronts) < 2:  # noqa: PLR2004 - nothing to weigh
             return dict.fromkeys(fronts, limit)
         about = {"b_now": now, "b_count": limit}

@@ -166,8 +166,8 @@ class Runs:
             with self._database.each() as connection:
                 _insert.alone(connection, [row], counts, *more, hold=[tenant_id])
         else:
-            with self._database.write() as connection:
-                _insert(connection, [row], counts, *more)
+            with self._database.alone() as driver:
+                _insert.by_driver(driver, [row], counts, *more)
 
     def _explain(self, run: Run, key: str | None) -> None:
         if key is not None and self.by_key(key) is not None:
