@@ -14,13 +14,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, bindparam, select, union_all, update
+import psycopg
+from sqlalchemy import Engine, Select, bindparam, select, union_all, update
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from overstap.errors import DatabaseUnavailable
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkUpdate, prefer_keys
+from overstap.store.bulk import BulkUpdate
 from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
 from overstap.store.database import Database, UtcDateTime
 from overstap.store.encoding import sqlite_moment
@@ -48,8 +49,6 @@ _FOR_THE_NEWEST = 0.125
 """Of a claim's room: what becomes due during a storm of timers does not wait until the storm is over."""
 _UNREAD = -1
 """The inbox of a claim whose signals nobody knows."""
-_Take = Callable[[Priority, int], Sequence[Sequence[Any]]]
-"""Takes so many runs of a priority."""
 _Taken = tuple[Sequence[Any], Mapping[str, list[Signal]]]
 """Rows of runs that were claimed, and the pending signals of those that have any."""
 
@@ -67,16 +66,23 @@ def _claims(taken: _Taken, about: Mapping[str, Any], read: Callable[[Sequence[An
     ]
 
 
-class _OnSqlite:
-    """A statement put together once, for the driver's own connection."""
+class _Statement:
+    """A statement put together once, for the driver's own connection: that takes as long as many a statement itself."""
 
     def __init__(self, statement: ReturningUpdate[Any] | Select[Any], engine: Engine) -> None:
         compiled = statement.compile(engine)
-        self._text, self._order, self._given = str(compiled), compiled.positiontup or [], dict(compiled.params)
+        self._text, self._order, self._given = str(compiled), compiled.positiontup, dict(compiled.params)
 
-    def __call__(self, connection: sqlite3.Connection, about: Mapping[str, Any]) -> list[Sequence[Any]]:
+    def on_sqlite(self, connection: sqlite3.Connection, about: Mapping[str, Any]) -> list[Sequence[Any]]:
         given = {**self._given, **about}
-        return connection.execute(self._text, [given[name] for name in self._order]).fetchall()
+        return connection.execute(self._text, [given[name] for name in self._order or ()]).fetchall()
+
+    def on_postgresql(self, connection: psycopg.Connection[Any], about: Mapping[str, Any]) -> list[Sequence[Any]]:
+        return connection.execute(self._text.encode(), {**self._given, **about}, binary=True).fetchall()
+
+
+_Take = Callable[[_Statement, int], Sequence[Sequence[Any]]]
+"""Has a statement take so many runs."""
 
 
 class Claims:
@@ -96,21 +102,22 @@ class Claims:
         """Whether there was any pause when runs were taken last."""
         self._crowded = True
         """Whether more may be due than there was room for: then it matters whose turn it is."""
+        ids = {one: (self._queue.next(one), self._queue.newest(one)) for one in Priority}
+        self._due = _Statement(self._queue.due, database.engine)
+        self._take: dict[Priority, list[_Statement]]
         if database.dialect == "postgresql":
             # CTEs, because a LIMIT inside IN (…) may be evaluated more than once and take more than asked.
-            lines = [self._queue.next(one).with_for_update(skip_locked=True).cte(one.value) for one in Priority]
-            self._take = {one: _taking(RUN.c.id == line.c.id) for one, line in zip(Priority, lines, strict=True)}
-            new = [self._queue.newest(one).with_for_update(skip_locked=True).cte(one.value) for one in Priority]
-            self._take_newest = {one: _taking(RUN.c.id == line.c.id) for one, line in zip(Priority, new, strict=True)}
-            some = union_all(*(select(line.c.id) for line in lines)).limit(bindparam("b_count")).cte("some")
-            # Compiled once: at light load to look up a statement of this size takes as long as to do it.
-            self._take_any = _taking(RUN.c.id == some.c.id).compile(database.engine)
-            self._take_any_text = str(self._take_any).encode()
+            lines = {one: [some.with_for_update(skip_locked=True).cte(one.value) for some in ids[one]] for one in ids}
+            self._take = {
+                one: [_Statement(_taking(RUN.c.id == some.c.id), database.engine) for some in both]
+                for one, both in lines.items()
+            }
+            firsts = union_all(*(select(line.c.id) for line, _ in lines.values()))
+            some = firsts.limit(bindparam("b_count")).cte("some")
+            self._take_any = _Statement(_taking(RUN.c.id == some.c.id), database.engine)
         else:
-            self._due_there = _OnSqlite(self._queue.due, database.engine)
-            ids = {one: (self._queue.next(one), self._queue.newest(one)) for one in Priority}
-            self._take_there = {
-                one: [_OnSqlite(_taking(RUN.c.id.in_(some), RUN_TEXTS), database.engine) for some in both]
+            self._take = {
+                one: [_Statement(_taking(RUN.c.id.in_(some), RUN_TEXTS), database.engine) for some in both]
                 for one, both in ids.items()
             }
 
@@ -121,68 +128,68 @@ class Claims:
             return self._claim_at_once(limit, about)
         told = {**about, "b_now": sqlite_moment(now), "b_until": sqlite_moment(until)}
         with self._database.glance() as driver:
-            [fronts] = self._due_there(driver, told)
-        shares = {one: limit for one, front in zip(Priority, fronts, strict=True) if front is not None}
+            shares = self._shares(self._due.on_sqlite(driver, told), limit, now)
         if not shares:  # a writer shuts out all others there, so it comes only with a reason
             return []
-        if len(shares) > 1:
-            with self._database.read() as connection:
-                shares = self._queue.shares(connection, limit, now)
         with self._database.alone() as driver:
-            rows = self._taken(
-                shares,
-                lambda one, count: self._take_there[one][0](driver, {**told, "b_count": count}),
-                lambda one, count: self._take_there[one][1](driver, {**told, "b_count": count}),
-            )
-        return _claims(self._with_signals_later(rows, about), about, self._read)
+            rows = self._taken(shares, lambda take, count: take.on_sqlite(driver, {**told, "b_count": count}))
+        return _claims(self._with_signals(rows, about), about, self._read)
 
     def _claim_at_once(self, limit: int, about: Mapping[str, Any]) -> list[Claim]:
         """Claim by one statement, where nothing has to be weighed."""
-        if self._crowded:
-            with self._database.write() as connection:
-                prefer_keys(connection)
-                rows = self._taken(
-                    self._queue.shares(connection, limit, about["b_now"]),
-                    lambda one, count: connection.execute(self._take[one], {**about, "b_count": count}).all(),
-                    lambda one, count: connection.execute(self._take_newest[one], {**about, "b_count": count}).all(),
-                )
-                taken = self._with_signals(connection, rows)
-        else:
-            given = self._take_any.construct_params({**about, "b_count": limit})
-            with self._database.each() as alone:
-                rows = alone.execute(self._take_any_text, given).fetchall()
-            taken = self._with_signals_later(rows, about)
-        claims = _claims(taken, about, self._read)
+        with self._database.each() as alone:
+            if self._crowded:
+                shares = self._shares(self._due.on_postgresql(alone, about), limit, about["b_now"])
+                with alone.transaction():
+                    rows = self._taken(
+                        shares, lambda take, count: take.on_postgresql(alone, {**about, "b_count": count})
+                    )
+            else:
+                rows = self._take_any.on_postgresql(alone, {**about, "b_count": limit})
+        claims = _claims(self._with_signals(rows, about), about, self._read)
         self._crowded = len(claims) == limit
         return claims
 
-    def _taken(self, shares: Mapping[Priority, int], take: _Take, take_newest: _Take) -> list[Sequence[Any]]:
+    def _shares(self, due: Sequence[Sequence[Any]], limit: int, now: datetime) -> Mapping[Priority, int]:
+        """How many runs of each priority are to be taken.
+
+        Args:
+            due: what `DueQueue.due` finds.
+        """
+        [fronts] = due
+        waiting = [one for one, front in zip(Priority, fronts, strict=True) if front is not None]
+        if len(waiting) < 2:  # noqa: PLR2004 - nothing to weigh
+            return dict.fromkeys(waiting, limit)
+        with self._database.read() as connection:
+            return self._queue.shares(connection, limit, now)
+
+    def _taken(self, shares: Mapping[Priority, int], take: _Take) -> list[Sequence[Any]]:
         rows: list[Sequence[Any]] = []
         for priority, count in shares.items():
+            next_ones, newest_ones = self._take[priority]
             newest = int(count * _FOR_THE_NEWEST)
-            longest = take(priority, count - newest)
+            longest = take(next_ones, count - newest)
             rows += longest
             if newest and len(longest) == count - newest:
-                rows += take_newest(priority, newest)
+                rows += take(newest_ones, newest)
         return rows
 
-    def _with_signals_later(self, rows: Sequence[Any], about: Mapping[str, Any]) -> _Taken:
-        """The same after the claim is committed: what cannot be read is let go, for nobody would carry it on."""
-        if not any(row[_INBOX] for row in rows):
-            self.paused = any(row[_PAUSED] for row in rows)
+    def _with_signals(self, rows: Sequence[Sequence[Any]], about: Mapping[str, Any]) -> _Taken:
+        """Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
+
+        What cannot be read is let go, for nobody would carry it on.
+        """
+        self.paused = any(row[_PAUSED] for row in rows)
+        signalled = [row[_ID] for row in rows if row[_INBOX]]
+        if not signalled:
             return rows, {}
         try:
             with self._database.read() as connection:
-                return self._with_signals(connection, rows)
+                return rows, pending_signals(connection, signalled)
         except DatabaseUnavailable:
             with suppress(DatabaseUnavailable):  # else they run out
                 self.release(replace(claim, inbox=_UNREAD) for claim in _claims((rows, {}), about, self._read))
             raise
-
-    def _with_signals(self, connection: Connection, rows: Sequence[Any]) -> _Taken:
-        self.paused = any(row[_PAUSED] for row in rows)
-        # Read signals after the claim: one that arrives later finds the claim and is seen at the commit.
-        return rows, pending_signals(connection, [row[_ID] for row in rows if row[_INBOX]])
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""
