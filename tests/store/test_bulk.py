@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 from sqlalchemy import select
 
 from overstap.store.bulk import BulkInsert, BulkUpdate, Together
-from overstap.store.database import Database
+from overstap.store.database import CLASHES, Database
 from overstap.store.rows import EFFECT
 
 COLUMNS = ("key", "run_id", "operation", "status", "request", "response", "error", "at", "settled_at")
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 ODD = ['"', "\\", '{"a"}', "NULL", "", "é, 漢", "{,}", "a\tb\nc", "'; DROP TABLE run"]
 insert = BulkInsert(EFFECT, COLUMNS)
+ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ONLY_POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
@@ -103,3 +105,37 @@ def test_what_is_done_alone_is_done_wholly_or_not_at_all(database: Database, cou
     with database.each() as connection:
         together.alone(connection, right, [row("new")])
     assert [*["confirmed"] * count, "intended"] == [one[3] for one in stored(database)]
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("count", [1, 40])
+def test_what_is_done_by_the_driver_is_there_when_its_block_ends_well(database: Database, count: int) -> None:
+    together = Together(BulkUpdate(EFFECT, ("status",), ("key", "status")), insert)
+    with database.alone() as driver:
+        assert count == insert.by_driver(driver, [row(f"{number:03}") for number in range(count)])
+    before = stored(database)
+    changes = [("confirmed", f"{number:03}", "intended") for number in range(count)]
+
+    with suppress(ZeroDivisionError), database.alone() as driver:
+        together.by_driver(driver, changes, [row("new")])
+        raise ZeroDivisionError
+    assert before == stored(database)
+
+    with database.alone() as driver:
+        ready = together.ready([*changes, ("confirmed", "000", "refused")], [row("new", error="é")])
+        assert count == together.by_driver(driver, *ready)
+    assert [*["confirmed"] * count, "intended"] == [one[3] for one in stored(database)]
+
+
+@ONLY_SQLITE
+def test_what_the_driver_may_not_do_leaves_nothing_behind(database: Database) -> None:
+    with database.alone() as driver:
+        insert.by_driver(driver, [row("000")])
+    before = stored(database)
+
+    with pytest.raises(CLASHES), database.alone() as driver:
+        insert.by_driver(driver, [row("001"), row("000")])
+
+    assert before == stored(database)
+    with database.alone() as driver:  # and others may write again
+        assert 1 == insert.by_driver(driver, [row("002")])

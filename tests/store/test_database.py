@@ -105,6 +105,16 @@ def test_a_disk_error_says_that_the_disk_may_be_full(database: Database) -> None
         raise error
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("way", ["alone", "glance"])
+def test_a_disk_error_of_the_driver_itself_is_told_alike(database: Database, way: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="disk I/O error; its disk may be full"), getattr(database, way)():
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with database.alone() as driver:
+        assert driver.in_transaction
+
+
 @pytest.mark.parametrize("repeat", range(8))
 def test_many_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path, repeat: int) -> None:
     errors: list[BaseException] = []
@@ -142,4 +152,6 @@ def test_only_a_connection_that_writes_keeps_much_of_the_file(tmp_path: Path) ->
             assert 64 * 1024 == kept(connection)
         with database.read() as connection, database.snapshot() as another:
             assert [8 * 1024] * 2 == [kept(connection), kept(another)]
+        with database.alone() as driver:
+            assert (-64 * 1024,) == driver.execute("PRAGMA cache_size").fetchone()
     database.close()

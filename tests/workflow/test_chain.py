@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overstap.workflow.breaches import Breach, Link, Tip, What, first_breach
-from overstap.workflow.chain import BEGINNING, canonical, entry_record, link
+from overstap.workflow.chain import BEGINNING, canonical, entry_record, link, sealed
 from overstap.workflow.run import JournalEntry, Kind
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -118,6 +118,15 @@ def test_the_canonical_form_is_what_plain_python_writes_but_for_whole_floats(val
     plain = json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     assert plain == canonical({**record, "at": NOON}).decode()
+
+
+@given(TEXTS, st.none() | TEXTS, st.integers(1, 2**31), st.dictionaries(TEXTS, VALUES))
+def test_a_new_entry_is_sealed_as_any_reader_links_it(run_id: str, word: str | None, seq: int, data: Any) -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=9)))
+
+    entry = sealed("ab" * 32, run_id, seq, elsewhere, Kind.TRANSITION, word, "a", word, None, "worker", data)
+
+    assert link("ab" * 32, entry_record(entry)) == entry.hash
 
 
 @pytest.mark.parametrize("value", [1e16, 4.0, 0.0, 2.5e300, 1e-7, 0.1, 123456789.25])
