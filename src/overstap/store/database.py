@@ -32,7 +32,7 @@ _REST_SECONDS = 1.0
 
 CLASHES = (IntegrityError, psycopg.IntegrityError, sqlite3.IntegrityError)
 """What a statement raises whose rows clash with others, through SQLAlchemy or from the driver."""
-REFUSED = (*CLASHES, DataError, psycopg.DataError)
+REFUSED = (*CLASHES, DataError, psycopg.DataError, sqlite3.DataError)
 """The same, and where they may not be as they are."""
 
 

@@ -82,12 +82,11 @@ def to_run(row: Sequence[Any]) -> Run:
 
 def read_run(row: Sequence[Any]) -> Run:
     """The run in a row that begins with `RUN_TEXTS`, on SQLite."""
-    values = list(row[: len(_FIELDS)])
-    values[_STATUS] = _STATUSES.get(values[_STATUS]) or Status(values[_STATUS])
+    values = list(row)
     for place, read in _READERS:
         if values[place] is not None:
             values[place] = read(values[place])
-    return Run(*values)
+    return to_run(values)
 
 
 def to_active(row: Row[Any]) -> ActiveRun:
