@@ -238,10 +238,20 @@ def test_a_database_that_is_away_for_a_while_is_gone_on_with(
     monkeypatch.setattr("overstap.app.live._AWAY_SECONDS", 0.05)
     away = threading.Event()
 
+    def unless_away(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*given: Any) -> Any:
+            answer = ask(*given)
+            if away.is_set():  # looked at after the answer: a look that had begun before is away, too
+                raise DatabaseUnavailable("it is away")
+            return answer
+
+        return asked
+
     async def scene(live: Live) -> list[str]:
-        end = feed.end
-        monkeypatch.setattr(feed, "end", lambda: _away() if away.is_set() else end())
-        async with live.follow(await asyncio.to_thread(end)) as follower:
+        start = await asyncio.to_thread(feed.end)
+        monkeypatch.setattr(feed, "end", unless_away(feed.end))
+        monkeypatch.setattr(feed, "read", unless_away(feed.read))
+        async with live.follow(start) as follower:
             away.set()
             await asyncio.to_thread(submitted, 1)
             assert [] == await follower.next(0.5)
@@ -249,7 +259,3 @@ def test_a_database_that_is_away_for_a_while_is_gone_on_with(
             return await heard(follower, 1)
 
     assert ["r001"] == play(scene)
-
-
-def _away() -> Any:
-    raise DatabaseUnavailable("it is away")
