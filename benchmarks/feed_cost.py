@@ -20,7 +20,7 @@ from rich.table import Table
 from chain_cost import claimed, first_quartile, one_batch
 from ground import databases, kind_of
 from overstap.store import commits
-from overstap.store.bulk import Row, Together
+from overstap.store.bulk import Alone, Row, Together
 from overstap.store.database import Database
 from overstap.store.schema import upgrade_schema
 from overstap.workflow.chain import sealed
@@ -36,9 +36,9 @@ class WithoutFeed(Together):
         """As before there was one."""
         return super().__call__(connection, *rows[:-1])
 
-    def alone(self, connection: Any, *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
+    def alone(self, *rows: Sequence[Row], hold: Sequence[str] = ()) -> Alone:
         """As before there was one."""
-        super().alone(connection, *rows[:-1], hold=hold)
+        return super().alone(*rows[:-1], hold=hold)
 
 
 _WITHOUT = WithoutFeed(*_WITH[0]._parts[:-1]), lambda _: []  # noqa: SLF001

@@ -99,11 +99,11 @@ def test_what_is_done_alone_is_done_wholly_or_not_at_all(database: Database, cou
     right = [("confirmed", f"{number:03}", "intended") for number in range(count)]
 
     with pytest.raises(psycopg.DataError), database.each() as connection:
-        together.alone(connection, [*right[1:], ("confirmed", "000", "refused")], [row("new")])
+        connection.execute(*together.alone([*right[1:], ("confirmed", "000", "refused")], [row("new")]))
     assert before == stored(database)
 
     with database.each() as connection:
-        together.alone(connection, right, [row("new")])
+        connection.execute(*together.alone(right, [row("new")]))
     assert [*["confirmed"] * count, "intended"] == [one[3] for one in stored(database)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from overstap.errors import Conflict, NotFound
+from overstap.store import commits
 from overstap.store.batch import Claim, Intent, Settlement
 from overstap.store.claims import Claims
 from overstap.store.database import CLASHES, Database
@@ -20,6 +21,7 @@ from overstap.workflow.decide import Decision, Signal, receive, settle, submit
 from overstap.workflow.definition import Definition
 from overstap.workflow.fold import fold
 from overstap.workflow.outcome import Done, Progress, Retry
+from overstap.workflow.pauses import Pause, Scope
 from overstap.workflow.run import Run, Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -126,6 +128,98 @@ def test_a_claim_does_not_go_on_where_another_decision_was_committed_or_nothing_
     assert [] == first.kept + later.kept
     assert {"r001": "ann", "r002": None} == first.lost
     assert {"r003": "bob"} == later.lost
+
+
+@pytest.fixture
+def made_ready(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The ids of the runs of each batch that is made ready."""
+    batches: list[list[str]] = []
+    prepared = commits._prepared
+
+    def noted(settlements: Sequence[Settlement], *more: Any) -> commits.Prepared:
+        batches.append([item.claim.run.id for item in settlements])
+        return prepared(settlements, *more)
+
+    monkeypatch.setattr(commits, "_prepared", noted)
+    return batches
+
+
+def test_a_batch_made_ready_is_committed_as_any_other_and_made_ready_once(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition, made_ready: list[list[str]]
+) -> None:
+    for number in (1, 2):
+        submitted(number)
+    work = [
+        settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON), keep=keep)
+        for claim, keep in zip(claims.claim("ann", 10, NOON, NOON + MINUTE), (True, False), strict=True)
+    ]
+
+    assert claims.prepare(work[::-1], NOON)
+    assert not claims.prepare(work, NOON)
+    done = claims.commit(work, [], NOON)
+
+    assert [["r001", "r002"]] == made_ready
+    assert (["r001"], ["r002"]) == ([one.run.id for one in done.kept], [one.id for one in done.released])
+    for run_id in ("r001", "r002"):
+        assert fold(runs.journal(run_id)) == runs.get(run_id).run
+        assert 2 == len(runs.journal(run_id))
+
+
+def test_what_was_made_ready_for_another_batch_is_not_written(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    for number in (1, 2):
+        submitted(number)
+    one, two = (
+        settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON))
+        for claim in claims.claim("ann", 10, NOON, NOON + MINUTE)
+    )
+    claims.prepare([one, two], NOON)
+
+    claims.commit([two], [], NOON)
+
+    assert [1, 2] == [len(runs.journal(run_id)) for run_id in ("r001", "r002")]
+    # Nor kept for later: the claim it was made for is over.
+    assert claims.prepare([one], NOON)
+
+
+def test_a_batch_made_ready_does_not_undo_the_renewal_of_its_claims(
+    claims: Claims, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON), keep=True)
+    claims.prepare([work], NOON)
+    claims.renew([claim], NOON + 3 * MINUTE)
+
+    (kept,) = claims.commit([work], [], NOON).kept
+
+    assert NOON + 3 * MINUTE == kept.until
+    assert [] == claims.claim("bob", 10, NOON + 2 * MINUTE, NOON + 4 * MINUTE)
+
+
+def test_a_signal_overtakes_a_batch_made_ready_before_it(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(claim, settle(definition, claim.run, Done(), NOON))
+    claims.prepare([work], NOON)
+    runs.signal("r001", signal("called_back"), acceptable=["walking"])
+
+    done = claims.commit([work], [], NOON)
+
+    assert ["called_back"] == [one.event for claim in done.overtaken for one in claim.signals]
+    assert 1 == len(runs.journal("r001"))
+
+
+def test_what_a_pause_parks_is_not_made_ready(claims: Claims, submitted: Submit, definition: Definition) -> None:
+    submitted(1)
+    (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
+    work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON))
+    work.parked_by = Pause(Scope.STEP, "walk", "", "ann", NOON)
+
+    assert not claims.prepare([work], NOON)
 
 
 def test_a_commit_whose_answer_was_lost_goes_on_and_a_signal_since_then_overtakes_the_next_one(

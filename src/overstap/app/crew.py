@@ -110,15 +110,15 @@ class Crew:
         self._let_work(1 if self.quick else self._threads)
 
     def do_here(self, steps: int) -> None:
-        """Do so many of the steps left for it, at least one, or as many as a moment allows.
+        """Do so many of the steps left for it, or as many as a moment allows.
 
         Handing them over would take longer.
         """
         limit = time.perf_counter() + _HERE_SECONDS
-        while self._here:
+        while self._here and steps > 0:
             self._do_here(*self._here.popleft())
             steps -= 1
-            if steps <= 0 or time.perf_counter() > limit:
+            if time.perf_counter() > limit:
                 return
 
     def do_some_here(self) -> bool:

@@ -6,17 +6,17 @@ import math
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from overstap.app.settling import Work
 from overstap.errors import ClaimLost
-from overstap.store.batch import Committed, Intent, Overtaken
+from overstap.store.batch import Committed, Intent, Overtaken, Settlement
 from overstap.store.rows import EffectRecord
 from overstap.workflow.value import value
 
@@ -90,7 +90,7 @@ class Mailbox:
     """
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[Beat | StepEnded | IntentsAsked] = SimpleQueue()
+        self._items: deque[Beat | StepEnded | IntentsAsked] = deque()
         self._wakeups: Wakeups | None = None
         self._resting = False
         self._line: tuple[socket.socket, socket.socket] | None = None
@@ -98,7 +98,11 @@ class Mailbox:
 
     def __len__(self) -> int:
         """What was put in and not taken, more or less."""
-        return self._items.qsize()
+        return len(self._items)
+
+    def decided(self) -> list[Settlement]:
+        """What follows from the steps whose ends were put in and not taken."""
+        return [item.settlement for item in self._items.copy() if isinstance(item, StepEnded) and item.settlement]
 
     def listen_to(self, wakeups: Wakeups) -> None:
         """Look for due runs when these tell of some."""
@@ -111,7 +115,7 @@ class Mailbox:
 
     def put(self, item: Beat | StepEnded | IntentsAsked) -> None:
         """Leave something for the loop."""
-        self._items.put(item)
+        self._items.append(item)
         if self._resting and self._line is not None:
             with suppress(OSError):  # full: it has been rung; closed: nobody is there
                 self._line[1].send(b"!")
@@ -155,9 +159,9 @@ class Mailbox:
         intents: list[IntentsAsked] = []
         if timeout is None or timeout > 0:
             self._rest(timeout)
-        with suppress(Empty):
+        with suppress(IndexError):
             while True:
-                item = self._items.get_nowait()
+                item = self._items.popleft()
                 if isinstance(item, StepEnded):
                     ended.append(item)
                 elif isinstance(item, IntentsAsked):
@@ -180,7 +184,7 @@ class Mailbox:
             answers.register(outside, select.POLLIN)
         self._resting = True  # before the look: whoever comes later rings
         ready = []
-        if self._items.empty():
+        if not self._items:
             ready = answers.poll(None if seconds is None else math.ceil(seconds * 1000))
         self._resting = False
         for one, _ in ready:

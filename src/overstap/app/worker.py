@@ -18,6 +18,7 @@ import structlog
 from ulid import ULID
 
 from overstap import __version__
+from overstap.app.ahead import Ahead
 from overstap.app.collector import spare_the_collector
 from overstap.app.crew import Crew
 from overstap.app.engine import Engine
@@ -63,17 +64,17 @@ class Worker:
         self._fleet = fleet
         self._settings = settings
         self._listen = listen
-        self._gate = gate
+        self._gate, self._pace = gate, pace
         self._mailbox = Mailbox()
         self._ticker = Ticker()
         self._stepping = Stepping(engine, self._mailbox, self.id, lambda: self._closed)
         self._crew = Crew(settings.threads, self._stepping.perform, self._stepping.record, self._stepping.ended)
+        self._ahead = Ahead(engine, self._mailbox, self._crew)
         self._held: dict[str, Claim] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._reach = Reach(settings, overlaps=engine.claims.overlaps)
-        self._pace = pace
         self._closed = False
         self._look, self._looked = True, time.monotonic()
         self._renewed = self._looked
@@ -133,7 +134,7 @@ class Worker:
 
     def _take(self) -> CameIn:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        self._crew.do_here(self._reach.portion(len(self._held)) - len(self._mailbox))
+        self._ahead.do_here(self._reach.portion(len(self._held)) - len(self._mailbox))
         patience = self._patience()
         came_in = self._mailbox.take(patience if self._next_due_known else min(_GATHER_SECONDS, patience))
         if not any(came_in) and not self._next_due_known:
@@ -181,7 +182,7 @@ class Worker:
         room = self._reach.runs() - len(self._held)
         claims: list[Claim] = []
         with database_may_be_away():
-            with meanwhile(self._crew.do_some_here):
+            with meanwhile(self._ahead.get):
                 claims = self._engine.claim(self.id, room)
             self._next_due_known = False
         self._look = 0 < room == len(claims)
@@ -243,7 +244,7 @@ class Worker:
         if not work and not intents:
             return
         self._stepping.begin_batch()
-        with meanwhile(self._crew.do_some_here):
+        with meanwhile(self._ahead.get):
             committed = self._settler.settle(work, [intent for asked in intents for intent in asked.intents])
         self._held |= {claim.run.id: claim for claim in committed.overtaken}
         for asked in intents:

@@ -14,7 +14,6 @@ from itertools import repeat
 from typing import Any
 
 import orjson
-import psycopg
 from sqlalchemy import ARRAY, Connection, CursorResult, Table, Text, cast, func, literal, select, true
 from sqlalchemy.sql import ColumnElement
 
@@ -23,6 +22,9 @@ from overstap.store.encoding import Encoder, texts
 
 Row = Sequence[Any]
 """One row's values: text, integers, moments and JSON values, or None."""
+
+Alone = tuple[bytes, tuple[str | int | None, ...]]
+"""A statement and its parameters, for PostgreSQL's own connection of `Database.each`."""
 
 Shape = tuple[bool, ...] | None
 """Which columns have one value in all rows; None for few rows, which have an array for each."""
@@ -176,18 +178,16 @@ class Together:
         first, *_ = [part.by_driver(connection, given) for part, given in zip(self._parts, rows, strict=True)]
         return first
 
-    def alone(self, connection: psycopg.Connection[Any], *rows: Sequence[Row], hold: Sequence[str] = ()) -> None:
-        """Do it on PostgreSQL as a transaction of its own, and only if the first one writes all of its rows.
+    def alone(self, *rows: Sequence[Row], hold: Sequence[str] = ()) -> Alone:
+        """What does it on PostgreSQL as a transaction of its own, and only if the first one writes all of its rows.
+
+        Else psycopg raises DataError, and nothing was written.
 
         Args:
-            connection: of `Database.each`.
             hold: the parameter of the query that locks rows.
-
-        Raises:
-            psycopg.DataError: when the first one did not; then nothing was written.
         """
         shapes, values = self._arrays(rows)
-        connection.execute(self._alone(*shapes), (*hold, *values, len(rows[0])))
+        return self._alone(*shapes), (*hold, *values, len(rows[0]))
 
     def _arrays(self, rows: Sequence[Sequence[Row]]) -> tuple[list[Shape], tuple[str | None, ...]]:
         shapes, values = [], []

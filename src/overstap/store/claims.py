@@ -22,7 +22,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from overstap.errors import DatabaseUnavailable
 from overstap.store.batch import Claim, Committed, Intent, Settlement
 from overstap.store.bulk import BulkUpdate
-from overstap.store.commits import NOBODY, SCHEDULING, commit, lock_claimed, pending_signals
+from overstap.store.commits import NOBODY, SCHEDULING, Prepared, commit, lock_claimed, pending_signals, prepare
 from overstap.store.database import Database, UtcDateTime
 from overstap.store.encoding import sqlite_moment
 from overstap.store.pauses import PAUSE
@@ -102,6 +102,7 @@ class Claims:
         """Whether there was any pause when runs were taken last."""
         self._crowded = True
         """Whether more may be due than there was room for: then it matters whose turn it is."""
+        self._ahead: Prepared | None = None
         ids = {one: (self._queue.next(one), self._queue.newest(one)) for one in Priority}
         self._due = _Statement(self._queue.due, database.engine)
         self._take: dict[Priority, list[_Statement]]
@@ -193,7 +194,18 @@ class Claims:
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""
-        return commit(self._database, settlements, intents, now)
+        ahead, self._ahead = self._ahead, None
+        return commit(self._database, settlements, intents, now, ahead)
+
+    def prepare(self, settlements: Sequence[Settlement], now: datetime) -> bool:
+        """Make ready a commit to come, while another is under way; answers whether it was still to be done.
+
+        A commit of anything else does not mind.
+        """
+        if self._ahead is not None or any(item.parked_by for item in settlements):
+            return False
+        self._ahead = prepare(settlements, now, self._database.dialect)
+        return True
 
     def renew(self, claims: Iterable[Claim], until: datetime) -> dict[str, str | None]:
         """Move the end of claims that are still held; answers the lost ones as `commit` does."""

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from operator import is_
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from overstap.store.batch import Claim, Committed, Intent, Settlement
-from overstap.store.bulk import BulkUpdate, Row, Together, among, prefer_keys
+from overstap.store.bulk import Alone, BulkUpdate, Row, Together, among, prefer_keys
 from overstap.store.database import REFUSED, Database
 from overstap.store.effects import outcome_row, record_intents, settle_effects
 from overstap.store.feed import append_feed, feed_rows
@@ -49,22 +50,30 @@ _FEW = 8
 
 
 def commit(
-    database: Database, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime
+    database: Database,
+    settlements: Sequence[Settlement],
+    intents: Sequence[Intent],
+    now: datetime,
+    ahead: Prepared | None = None,
 ) -> Committed:
-    """Commit a batch in one transaction, each part only while its claim's token holds."""
-    # All writers lock runs in one order.
-    settlements = sorted(settlements, key=lambda item: item.claim.run.id)
+    """Commit a batch in one transaction, each part only while its claim's token holds.
+
+    Args:
+        ahead: what was made ready for this batch, or for another one.
+    """
+    settlements = _in_order(settlements)
     # An effect is written down beside its run, and what a pause parks depends on that pause: those hold the rows first.
     if not intents and not any(item.parked_by for item in settlements):
-        ready = _prepared(settlements, frozenset(), now, database.dialect)  # not while others wait for us to write
+        # Not while others wait for us to write.
+        ready = ahead if ahead is not None and ahead.fits(settlements) else prepare(settlements, now, database.dialect)
         try:
-            if any(map(_needs_more, settlements)):
+            if ready.alone is not None:
+                # In one statement that PostgreSQL commits by itself, or refuses.
+                with database.each() as driver:
+                    driver.execute(*ready.alone)
+            elif any(map(_needs_more, settlements)):
                 with database.write() as connection:
                     _write(connection, settlements, ready, now)
-            elif database.dialect == "postgresql":
-                # In one statement that PostgreSQL commits by itself, or refuses.
-                with database.each() as alone:
-                    _advance.alone(alone, *ready.rows)
             else:
                 with database.alone() as driver:
                     written = _carry_on.by_driver(driver, ready.carried) + _advance.by_driver(driver, *ready.rows)
@@ -88,6 +97,11 @@ def commit(
     return committed
 
 
+def _in_order(settlements: Iterable[Settlement]) -> list[Settlement]:
+    """All writers lock runs in one order."""
+    return sorted(settlements, key=lambda item: item.claim.run.id)
+
+
 class _SomeLostError(Exception):
     """Not all runs are as their claims know them; nothing may be committed."""
 
@@ -103,22 +117,45 @@ def _needs_more(item: Settlement) -> bool:
 
 
 @dataclass(slots=True)
-class _Prepared:
+class Prepared:
     """What a commit writes, and what comes of it.
 
     Attributes:
+        of: the settlements.
+        untils: the ends of their claims, which renewals move.
         carried: rows for `_carry_on`.
         rows: for `_advance`: of runs, counters and journals, how effects turned out, and what comes to the feed.
+        alone: those as a statement for PostgreSQL, where it is all that is to be written.
     """
 
+    of: Sequence[Settlement]
+    untils: list[datetime]
     committed: Committed
     carried: list[Row]
     rows: list[list[Row]]
+    alone: Alone | None = None
+
+    def fits(self, settlements: Sequence[Settlement]) -> bool:
+        """Whether it is what these write still."""
+        return (
+            len(self.of) == len(settlements)
+            and all(map(is_, self.of, settlements))
+            and self.untils == [item.claim.until for item in settlements]
+        )
+
+
+def prepare(settlements: Iterable[Settlement], now: datetime, dialect: str) -> Prepared:
+    """Make ready what is to be written, where no pause parks any of it."""
+    settlements = _in_order(settlements)
+    ready = _prepared(settlements, frozenset(), now, dialect)
+    if dialect == "postgresql" and not any(map(_needs_more, settlements)):
+        ready.alone = _advance.alone(*ready.rows)
+    return ready
 
 
 def _prepared(
     settlements: Sequence[Settlement], paused: Collection[tuple[str, str]], now: datetime, dialect: str
-) -> _Prepared:
+) -> Prepared:
     """Make ready what is to be written.
 
     Args:
@@ -152,7 +189,7 @@ def _prepared(
     parts: list[list[Row]] = [rows, counts, entries, outcomes, fed]
     if dialect == "sqlite":
         carried, parts = _carry_on.ready(carried), [*_advance.ready(*parts)]
-    return _Prepared(result, carried, parts)
+    return Prepared(settlements, [item.claim.until for item in settlements], result, carried, parts)
 
 
 def _kept(item: Settlement) -> Claim:
@@ -162,7 +199,7 @@ def _kept(item: Settlement) -> Claim:
     return Claim(item.run, claim.token, claim.inbox, left, claim.until, claim.worker_id)
 
 
-def _write(connection: Connection, settlements: Sequence[Settlement], ready: _Prepared, now: datetime) -> None:
+def _write(connection: Connection, settlements: Sequence[Settlement], ready: Prepared, now: datetime) -> None:
     """Write settlements, and all that belongs to them.
 
     Raises:

@@ -164,7 +164,7 @@ class Runs:
             # Who changes the tenant from outside has found no run: none may begin until that is committed. So the
             # tenant is held, by the statement itself.
             with self._database.each() as connection:
-                _insert.alone(connection, [row], counts, *more, hold=[tenant_id])
+                connection.execute(*_insert.alone([row], counts, *more, hold=[tenant_id]))
         else:
             with self._database.alone() as driver:
                 _insert.by_driver(driver, [row], counts, *more)
