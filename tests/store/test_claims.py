@@ -165,16 +165,17 @@ def test_a_batch_made_ready_is_committed_as_any_other_and_made_ready_once(
         assert 2 == len(runs.journal(run_id))
 
 
+@pytest.mark.parametrize("more", [[], [1]], ids=["as many", "more"])
 def test_what_was_made_ready_for_another_batch_is_not_written(
-    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition, more: list[int]
 ) -> None:
     for number in (1, 2):
         submitted(number)
-    one, two = (
+    one, two = both = [
         settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON))
         for claim in claims.claim("ann", 10, NOON, NOON + MINUTE)
-    )
-    claims.prepare([one, two], NOON)
+    ]
+    claims.prepare([one, *(both[number] for number in more)], NOON)
 
     claims.commit([two], [], NOON)
 
