@@ -167,6 +167,7 @@ def parked(stage: Stage, kind: str, count: int) -> Row:
     size = stage.size
     fill = (lambda url: fill_parked(url, count)) if count else (lambda _: None)
     url = stage.copy_of(f"parked {count}", kind, fill)
+    stage.ground.settle(url)
     starts = []
     for _ in range(size.starts):
         with Child([sys.executable, "workers.py", "start-up", url, str(size.rest_seconds)]) as child:
