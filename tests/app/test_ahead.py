@@ -9,10 +9,11 @@ import pytest
 
 from overstap.app import ahead
 from overstap.app.ahead import Ahead
-from overstap.app.mailbox import Beat, Mailbox, StepEnded
+from overstap.app.mailbox import Beat, CameIn, Mailbox, StepEnded
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MANY = ahead._MANY
+PORTION = MANY + 10
 
 
 class Bench:
@@ -21,22 +22,22 @@ class Bench:
     def __init__(self) -> None:
         self.clock = self.claims = self
         self.mailbox = Mailbox()
-        self.left = self.ended = 0
+        self.left_here = self.ended = 0
         self.ready: list[Any] = []
         self.ahead = Ahead(cast("Any", self), self.mailbox, cast("Any", self))
 
     def __len__(self) -> int:
-        return self.ended + self.left
+        return self.ended + self.left_here
 
     def do_here(self, steps: int) -> None:
-        for _ in range(min(self.left, steps)):
-            self.left -= 1
+        for _ in range(min(self.left_here, steps)):
+            self.left_here -= 1
             self.end(object())
 
-    def do_some_here(self) -> bool:
-        left = self.left
-        self.do_here(32)
-        return left > 0
+    def do_some_here(self, steps: int) -> bool:
+        left = self.left_here
+        self.do_here(min(32, steps))
+        return self.left_here < left
 
     def end(self, settlement: object | None) -> None:
         self.ended += 1
@@ -55,47 +56,64 @@ class Bench:
                 return
         raise AssertionError("it finds no end")
 
+    def decided(self, came_in: CameIn | None) -> list[Any]:
+        assert came_in is not None
+        return [item.settlement for item in came_in[1]]
+
 
 @pytest.fixture
 def bench() -> Bench:
-    return Bench()
+    bench = Bench()
+    assert bench.ahead.take(PORTION) is None
+    return bench
 
 
-def test_the_next_commit_is_made_ready_once_when_no_step_is_left(bench: Bench) -> None:
+def test_what_was_made_ready_is_taken_as_it_was_and_the_next_portion_is_done_meanwhile(bench: Bench) -> None:
     bench.mailbox.put(Beat.LOOK)
-    bench.left = MANY
+    bench.left_here = 3 * PORTION
 
     bench.get_ahead()
 
-    _, ended, _ = bench.mailbox.take(0)
-    assert bench.ready == [[item.settlement for item in ended]]
+    came_in = bench.ahead.take(PORTION)
+    assert bench.ready == [bench.decided(came_in)]
+    assert (PORTION, PORTION + 1) == (len(bench.mailbox), bench.left_here)  # the beat was taken for a step
+
+
+def test_what_was_made_ready_goes_before_more_steps_and_nothing_takes_its_place(bench: Bench) -> None:
+    bench.left_here = PORTION
+    bench.get_ahead()
+    bench.ended, bench.left_here = 0, MANY
+    bench.get_ahead()
+    bench.left_here = 5
+
+    assert bench.ready == [bench.decided(bench.ahead.take(PORTION))]
+
+    assert 5 == bench.left_here
+
+
+def test_when_nothing_was_made_ready_what_lacks_of_a_portion_is_done_at_once(bench: Bench) -> None:
+    bench.left_here = 5
+    bench.end(object())
+
+    assert bench.ahead.take(4) is None
+
+    assert 2 == bench.left_here
 
 
 def test_a_few_steps_are_done_and_not_made_ready(bench: Bench) -> None:
-    bench.left = MANY - 1
+    bench.left_here = MANY - 1
 
     bench.get_ahead()
 
-    assert (0, []) == (bench.left, bench.ready)
+    assert (0, []) == (bench.left_here, bench.ready)
+    assert bench.ahead.take(MANY) is None
 
 
 def test_nothing_is_made_ready_while_a_step_is_under_way_or_was_not_decided(bench: Bench) -> None:
-    bench.left = MANY
+    bench.left_here = MANY
     bench.end(None)
 
     bench.get_ahead()
 
     assert [] == bench.ready
-
-
-def test_a_commit_that_is_ready_goes_before_more_steps_and_then_they_are_done(bench: Bench) -> None:
-    bench.left = MANY
-    bench.get_ahead()
-    bench.left = 5
-
-    bench.get_ahead()
-    bench.ahead.do_here(3)
-    assert 5 == bench.left
-
-    bench.ahead.do_here(3)
-    assert 2 == bench.left
+    assert bench.ahead.take(MANY) is None

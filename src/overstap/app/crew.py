@@ -121,11 +121,11 @@ class Crew:
             if time.perf_counter() > limit:
                 return
 
-    def do_some_here(self) -> bool:
-        """Do a few of the steps left for it; answers whether there were any."""
-        if not self._here or not self.quick:
+    def do_some_here(self, steps: int) -> bool:
+        """Do a few of the steps left for it, at most so many; answers whether there were any."""
+        if not self._here or steps <= 0 or not self.quick:
             return False
-        self.do_here(_SOME)
+        self.do_here(min(_SOME, steps))
         return True
 
     def _do_here(self, claim: Claim, step: str) -> None:

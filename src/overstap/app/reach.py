@@ -17,6 +17,10 @@ _QUICKEST = 0.0001
 """The least time a step is taken to last, in seconds."""
 _QUICK = 0.0005
 """Steps that last less, in seconds, are worth no thread of their own."""
+_PARTS = 3
+"""Of what is held where steps are done while a commit is under way: it is of one, the next one is made ready, and the
+third is at hand when there are runs to be claimed.
+"""
 FEW = 8
 """Runs that are not worth two commits, and that go on before others are looked for."""
 
@@ -53,9 +57,10 @@ class Reach:
         return 4 * (runs - held) >= runs
 
     def portion(self, held: int) -> int:
-        """How many quick steps to do before a commit: half of them, where the others are done while it is under way."""
-        return held // 2 if self._overlaps and held > FEW else held
+        """How many quick steps to do before a commit: a part, where the others are done while it is under way."""
+        return held // _PARTS if self._overlaps and held > FEW else held
 
     def runs(self) -> int:
-        """How many runs to hold, at least two for each thread and at most `batch`."""
-        return min(self._batch, max(2 * self._threads, int(self._threads * self._tick / self._average)))
+        """How many runs to hold, at least two for each thread and at most what `batch` allows for each part."""
+        most = self._batch * _PARTS if self._overlaps and self.quick else self._batch
+        return min(most, max(2 * self._threads, int(self._threads * self._tick / self._average)))

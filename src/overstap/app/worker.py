@@ -134,9 +134,10 @@ class Worker:
 
     def _take(self) -> CameIn:
         """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        self._ahead.do_here(self._reach.portion(len(self._held)) - len(self._mailbox))
-        patience = self._patience()
-        came_in = self._mailbox.take(patience if self._next_due_known else min(_GATHER_SECONDS, patience))
+        made_ready = self._ahead.take(self._reach.portion(len(self._held)))
+        if made_ready is not None:
+            return made_ready
+        came_in = self._mailbox.take(min(self._patience(), math.inf if self._next_due_known else _GATHER_SECONDS))
         if not any(came_in) and not self._next_due_known:
             # Not before there is time for it: what is under way comes first.
             self._next_due_known = True
@@ -256,8 +257,7 @@ class Worker:
         for run in committed.released:
             self._held.pop(run.id, None)
         self._held |= {claim.run.id: claim for claim in committed.kept}
-        if committed.released:
-            self._look = True  # there is room again, and what was let go may be due already
+        self._look |= bool(committed.released)  # there is room again, and what was let go may be due already
         if self._stopping_since is None:
             self._go_on(committed.kept)
 
