@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 from greenlet import GreenletExit
 from sqlalchemy import func, select
 
+from overstap.app import ahead, reach
 from overstap.app.engine import Engine
 from overstap.app.figures import WorkerFigures
 from overstap.app.limiting import Gate
@@ -25,12 +27,15 @@ from overstap.errors import DatabaseUnavailable
 from overstap.settings import WorkerSettings
 from overstap.store import claims
 from overstap.store.audit import Audit
+from overstap.store.batch import Settlement
 from overstap.store.claims import Claims
+from overstap.store.commits import Prepared
 from overstap.store.database import Database
 from overstap.store.fleet import Fleet
 from overstap.store.limits import LimitBook
 from overstap.store.lines import Lines
 from overstap.store.pauses import PauseBook
+from overstap.store.rows import RUN
 from overstap.store.runs import Runs
 from overstap.store.tally import TALLY
 from overstap.store.wakeup import Listener
@@ -64,6 +69,7 @@ states:
   shopping: {steps: [buy], on_done: bought}
 """
 NEVER = timedelta(hours=1)
+ONLY_POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def done(_: StepContext) -> Outcome:
@@ -594,6 +600,78 @@ def _listens(database: Database) -> bool:
     with database.read() as connection:
         asked = "SELECT count(*) FROM pg_stat_activity WHERE query ^@ 'LISTEN' AND datname = current_database()"
         return bool(connection.exec_driver_sql(asked).scalar())
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the commits that were made ready before; even small ones are, on a machine with cores to spare."""
+    sizes: list[int] = []
+    fits = Prepared.fits
+
+    def noted(ready: Prepared, settlements: Sequence[Settlement]) -> bool:
+        fit = fits(ready, settlements)
+        sizes.extend([len(settlements)] * fit)
+        return fit
+
+    monkeypatch.setattr(Prepared, "fits", noted)
+    monkeypatch.setattr(reach, "MANY", 5)
+    monkeypatch.setattr(ahead, "MANY", 5)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    return sizes
+
+
+@ONLY_POSTGRES
+def test_commits_are_made_ready_while_others_are_under_way_and_lose_nothing(bench: Bench, fitted: list[int]) -> None:
+    bench.settings = WorkerSettings(batch=50)
+    bench.submit(400)
+
+    bench.worker().run(until_idle=True)
+
+    assert {"home": 400} == bench.runs.counts()
+    assert {3} == {len(bench.runs.journal(run_id)) for run_id in bench.runs.all_ids()}
+    assert 0 < len(fitted)
+    assert max(fitted) <= 50
+
+
+@ONLY_POSTGRES
+def test_what_the_database_cannot_hold_is_told_of_its_run_and_stops_no_commit_that_is_made_ready(
+    bench: Bench, fitted: list[int]
+) -> None:
+    bench.settings = WorkerSettings(batch=50, tick=timedelta(milliseconds=100))
+    said: list[str] = []
+
+    def go(context: StepContext) -> Outcome:
+        if context.run_id != "r200" or said:
+            return Done()
+        said.append(context.run_id)
+        return Retry("no\0thing")
+
+    bench.calls["go"] = go
+    bench.submit(400)
+
+    bench.worker().run(until_idle=True)
+    bench.start()
+    bench.wait_for(lambda: bench.runs.counts() == {"home": 400})
+
+    [told] = [entry for entry in bench.runs.journal("r200") if entry.kind is Kind.RETRY]
+    assert "ValueError" in str(told.data)
+    assert 0 < len(fitted)
+
+
+@ONLY_POSTGRES
+def test_a_worker_that_is_stopped_commits_what_was_made_ready(bench: Bench, fitted: list[int]) -> None:
+    bench.settings = WorkerSettings(batch=50)
+    bench.submit(400)
+    worker = bench.start()
+    bench.wait_for(lambda: bool(fitted))
+
+    worker.stop()
+    bench.close()
+
+    with bench.database.read() as connection:
+        assert 0 == connection.execute(select(func.count()).where(RUN.c.claimed_by.is_not(None))).scalar_one()
+    bench.worker().run(until_idle=True)
+    assert {3} == {len(bench.runs.journal(run_id)) for run_id in bench.runs.all_ids()}
 
 
 def test_a_worker_says_who_it_is_and_when_it_left(bench: Bench) -> None:

@@ -154,9 +154,9 @@ def test_a_batch_made_ready_is_committed_as_any_other_and_made_ready_once(
         for claim, keep in zip(claims.claim("ann", 10, NOON, NOON + MINUTE), (True, False), strict=True)
     ]
 
-    assert claims.prepare(work[::-1], NOON)
-    assert not claims.prepare(work, NOON)
-    done = claims.commit(work, [], NOON)
+    claims.prepare(work[::-1], NOON)
+    assert [["r001", "r002"]] == made_ready
+    done = claims.commit(work[::-1], [], NOON)
 
     assert [["r001", "r002"]] == made_ready
     assert (["r001"], ["r002"]) == ([one.run.id for one in done.kept], [one.id for one in done.released])
@@ -165,23 +165,25 @@ def test_a_batch_made_ready_is_committed_as_any_other_and_made_ready_once(
         assert 2 == len(runs.journal(run_id))
 
 
-@pytest.mark.parametrize("more", [[], [1]], ids=["as many", "more"])
-def test_what_was_made_ready_for_another_batch_is_not_written(
-    claims: Claims, runs: Runs, submitted: Submit, definition: Definition, more: list[int]
+@pytest.mark.parametrize("ready", [[0], [0, 1], [1, 0]], ids=["another", "one more before", "one more behind"])
+def test_what_was_made_ready_for_another_batch_is_not_written_and_is_kept_for_its_own(
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition, made_ready: list[list[str]], ready: list[int]
 ) -> None:
     for number in (1, 2):
         submitted(number)
-    one, two = both = [
+    both = [
         settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON))
         for claim in claims.claim("ann", 10, NOON, NOON + MINUTE)
     ]
-    claims.prepare([one, *(both[number] for number in more)], NOON)
+    claims.prepare([both[number] for number in ready], NOON)
 
-    claims.commit([two], [], NOON)
-
+    claims.commit([both[1]], [], NOON)
     assert [1, 2] == [len(runs.journal(run_id)) for run_id in ("r001", "r002")]
-    # Nor kept for later: the claim it was made for is over.
-    assert claims.prepare([one], NOON)
+
+    made_ready.clear()
+    claims.commit([both[number] for number in ready], [], NOON)
+    assert 2 == len(runs.journal("r001"))
+    assert (ready == [0]) == (made_ready == [])  # else one was done meanwhile, and the other is made ready anew
 
 
 def test_a_batch_made_ready_does_not_undo_the_renewal_of_its_claims(
@@ -200,12 +202,13 @@ def test_a_batch_made_ready_does_not_undo_the_renewal_of_its_claims(
 
 
 def test_a_signal_overtakes_a_batch_made_ready_before_it(
-    claims: Claims, runs: Runs, submitted: Submit, definition: Definition
+    claims: Claims, runs: Runs, submitted: Submit, definition: Definition, made_ready: list[list[str]]
 ) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     work = settlement(claim, settle(definition, claim.run, Done(), NOON))
     claims.prepare([work], NOON)
+    assert [["r001"]] == made_ready
     runs.signal("r001", signal("called_back"), acceptable=["walking"])
 
     done = claims.commit([work], [], NOON)
@@ -214,13 +217,17 @@ def test_a_signal_overtakes_a_batch_made_ready_before_it(
     assert 1 == len(runs.journal("r001"))
 
 
-def test_what_a_pause_parks_is_not_made_ready(claims: Claims, submitted: Submit, definition: Definition) -> None:
+def test_what_a_pause_parks_is_not_made_ready(
+    claims: Claims, submitted: Submit, definition: Definition, made_ready: list[list[str]]
+) -> None:
     submitted(1)
     (claim,) = claims.claim("ann", 10, NOON, NOON + MINUTE)
     work = settlement(claim, settle(definition, claim.run, Progress(1, 2), NOON))
     work.parked_by = Pause(Scope.STEP, "walk", "", "ann", NOON)
 
-    assert not claims.prepare([work], NOON)
+    claims.prepare([work], NOON)
+
+    assert [] == made_ready
 
 
 def test_a_commit_whose_answer_was_lost_goes_on_and_a_signal_since_then_overtakes_the_next_one(

@@ -110,22 +110,22 @@ class Crew:
         self._let_work(1 if self.quick else self._threads)
 
     def do_here(self, steps: int) -> None:
-        """Do so many of the steps left for it, or as many as a moment allows.
+        """Do so many of the steps left for it, at least one, or as many as a moment allows.
 
         Handing them over would take longer.
         """
         limit = time.perf_counter() + _HERE_SECONDS
-        while self._here and steps > 0:
+        while self._here:
             self._do_here(*self._here.popleft())
             steps -= 1
-            if time.perf_counter() > limit:
+            if steps <= 0 or time.perf_counter() > limit:
                 return
 
-    def do_some_here(self, steps: int) -> bool:
-        """Do a few of the steps left for it, at most so many; answers whether there were any."""
-        if not self._here or steps <= 0 or not self.quick:
+    def do_some_here(self, most: int) -> bool:
+        """Do a few of the steps left for it, at least one; answers whether there were any."""
+        if not self._here or not self.quick:
             return False
-        self.do_here(min(_SOME, steps))
+        self.do_here(min(most, _SOME))
         return True
 
     def _do_here(self, claim: Claim, step: str) -> None:

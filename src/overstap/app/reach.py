@@ -7,7 +7,7 @@ that commits are large; slow ones make it short.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from overstap.settings import WorkerSettings
 
@@ -17,9 +17,11 @@ _QUICKEST = 0.0001
 """The least time a step is taken to last, in seconds."""
 _QUICK = 0.0005
 """Steps that last less, in seconds, are worth no thread of their own."""
+MANY = 100
+"""Runs whose commit takes long enough to be made ready while another one is under way."""
 _PARTS = 3
-"""Of what is held where steps are done while a commit is under way: it is of one, the next one is made ready, and the
-third is at hand when there are runs to be claimed.
+"""Commits that what is held is enough for, where that is done: one under way, one made ready, and one whose steps are
+done while a claim is waited for.
 """
 FEW = 8
 """Runs that are not worth two commits, and that go on before others are looked for."""
@@ -38,13 +40,16 @@ class Reach:
         self._threads, self._batch = settings.threads, settings.batch
         self._tick = settings.tick.total_seconds()
         self._average = self._tick
+        self._local = False
 
-    def learn(self, steps: Iterable[float]) -> None:
-        """Take more steps into the average, each by the seconds that it lasted."""
+    def learn(self, steps: Collection[tuple[float, bool]]) -> None:
+        """Take more steps into the average, each by the seconds that it lasted, and whether it had effects."""
         average = self._average
-        for seconds in steps:
+        for seconds, _ in steps:
             average += _WEIGHT * (max(seconds, _QUICKEST) - average)
         self._average = average
+        if steps:
+            self._local = not any(effects for _, effects in steps)
 
     @property
     def quick(self) -> bool:
@@ -58,9 +63,17 @@ class Reach:
 
     def portion(self, held: int) -> int:
         """How many quick steps to do before a commit: a part, where the others are done while it is under way."""
-        return held // _PARTS if self._overlaps and held > FEW else held
+        if not self._overlaps or held <= FEW:
+            return held
+        return held // (_PARTS if held >= _PARTS * MANY else 2)
+
+    def room(self, held: int) -> int:
+        """How many runs to claim at once; a claim's runs may have to be committed at once, too."""
+        return min(self._batch, self.runs() - held)
 
     def runs(self) -> int:
-        """How many runs to hold, at least two for each thread and at most what `batch` allows for each part."""
-        most = self._batch * _PARTS if self._overlaps and self.quick else self._batch
-        return min(most, max(2 * self._threads, int(self._threads * self._tick / self._average)))
+        """How many runs to hold, at least two for each thread and at most `batch`; more where they overlap."""
+        runs = min(self._batch, max(2 * self._threads, int(self._threads * self._tick / self._average)))
+        if self._overlaps and self._local and self.quick:  # then one thread does them all
+            runs = max(runs, min(_PARTS * self._batch, int(self._tick / self._average)))
+        return runs

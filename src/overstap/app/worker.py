@@ -64,17 +64,17 @@ class Worker:
         self._fleet = fleet
         self._settings = settings
         self._listen = listen
-        self._gate, self._pace = gate, pace
         self._mailbox = Mailbox()
         self._ticker = Ticker()
         self._stepping = Stepping(engine, self._mailbox, self.id, lambda: self._closed)
         self._crew = Crew(settings.threads, self._stepping.perform, self._stepping.record, self._stepping.ended)
-        self._ahead = Ahead(engine, self._mailbox, self._crew)
         self._held: dict[str, Claim] = {}
         self._stop_asked = False  # a plain flag: a signal handler must not meet a lock
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
+        self._gate, self._pace = gate, pace
         self._reach = Reach(settings, overlaps=engine.claims.overlaps)
+        self._ahead = Ahead(engine, self._mailbox, self._crew, lambda: self._reach.portion(len(self._held)))
         self._closed = False
         self._look, self._looked = True, time.monotonic()
         self._renewed = self._looked
@@ -133,8 +133,8 @@ class Worker:
                 return
 
     def _take(self) -> CameIn:
-        """What came in; while quick steps are being done, all that they bring within a moment: one commit has room."""
-        made_ready = self._ahead.take(self._reach.portion(len(self._held)))
+        """What came in: what was made ready; else, of quick steps being done, all within a moment, for one commit."""
+        made_ready = self._ahead.take()
         if made_ready is not None:
             return made_ready
         came_in = self._mailbox.take(min(self._patience(), math.inf if self._next_due_known else _GATHER_SECONDS))
@@ -180,7 +180,7 @@ class Worker:
 
     def _claim(self) -> None:
         self._look, self._looked = False, time.monotonic()
-        room = self._reach.runs() - len(self._held)
+        room = self._reach.room(len(self._held))
         claims: list[Claim] = []
         with database_may_be_away():
             with meanwhile(self._ahead.get):
@@ -223,7 +223,7 @@ class Worker:
 
     def _take_in(self, ended: list[StepEnded], intents: list[IntentsAsked]) -> None:
         work, again = list[Work](), []
-        self._reach.learn([item.took for item in ended if item.performed is not None])
+        self._reach.learn([(item.took, bool(item.performed.effects)) for item in ended if item.performed is not None])
         self._pace.steps_ended(ended)
         for item in ended:
             run_id = item.claim.run.id

@@ -194,18 +194,24 @@ class Claims:
 
     def commit(self, settlements: Sequence[Settlement], intents: Sequence[Intent], now: datetime) -> Committed:
         """Commit a batch in one transaction, each part only while its claim's token holds; see `commits`."""
-        ahead, self._ahead = self._ahead, None
+        ahead = self._ahead
+        if ahead is None or intents or not ahead.fits(settlements):
+            return commit(self._database, settlements, intents, now)
+        self._ahead = None
         return commit(self._database, settlements, intents, now, ahead)
 
-    def prepare(self, settlements: Sequence[Settlement], now: datetime) -> bool:
-        """Make ready a commit to come, while another is under way; answers whether it was still to be done.
+    def prepare(self, settlements: Sequence[Settlement], now: datetime) -> None:
+        """Make a commit ready while another is under way: of these settlements and no others, in this order.
 
-        A commit of anything else does not mind.
+        It takes the place of one that was made ready and has not been committed. What pauses park is made ready by its
+        commit, which looks whether they last.
+
+        Raises:
+            TypeError, ValueError: when one cannot be written; its commit raises it again.
         """
-        if self._ahead is not None or any(item.parked_by for item in settlements):
-            return False
-        self._ahead = prepare(settlements, now, self._database.dialect)
-        return True
+        self._ahead = None
+        if not any(item.parked_by for item in settlements):
+            self._ahead = prepare(settlements, now, self._database.dialect)
 
     def renew(self, claims: Iterable[Claim], until: datetime) -> dict[str, str | None]:
         """Move the end of claims that are still held; answers the lost ones as `commit` does."""

@@ -59,13 +59,12 @@ def commit(
     """Commit a batch in one transaction, each part only while its claim's token holds.
 
     Args:
-        ahead: what was made ready for this batch, or for another one.
+        ahead: the batch as it was made ready.
     """
     settlements = _in_order(settlements)
     # An effect is written down beside its run, and what a pause parks depends on that pause: those hold the rows first.
     if not intents and not any(item.parked_by for item in settlements):
-        # Not while others wait for us to write.
-        ready = ahead if ahead is not None and ahead.fits(settlements) else prepare(settlements, now, database.dialect)
+        ready = ahead or prepare(settlements, now, database.dialect)  # not while others wait for us to write
         try:
             if ready.alone is not None:
                 # In one statement that PostgreSQL commits by itself, or refuses.
@@ -121,33 +120,28 @@ class Prepared:
     """What a commit writes, and what comes of it.
 
     Attributes:
-        of: the settlements.
-        untils: the ends of their claims, which renewals move.
         carried: rows for `_carry_on`.
         rows: for `_advance`: of runs, counters and journals, how effects turned out, and what comes to the feed.
         alone: those as a statement for PostgreSQL, where it is all that is to be written.
+        of, untils: the settlements that `prepare` was given, and the ends of their claims, which renewals move.
     """
 
-    of: Sequence[Settlement]
-    untils: list[datetime]
     committed: Committed
     carried: list[Row]
     rows: list[list[Row]]
     alone: Alone | None = None
+    of: Sequence[Settlement] = ()
+    untils: Sequence[datetime] = ()
 
     def fits(self, settlements: Sequence[Settlement]) -> bool:
         """Whether it is what these write still."""
-        return (
-            len(self.of) == len(settlements)
-            and all(map(is_, self.of, settlements))
-            and self.untils == [item.claim.until for item in settlements]
-        )
+        return self.untils == [item.claim.until for item in settlements] and all(map(is_, self.of, settlements))
 
 
-def prepare(settlements: Iterable[Settlement], now: datetime, dialect: str) -> Prepared:
+def prepare(settlements: Sequence[Settlement], now: datetime, dialect: str) -> Prepared:
     """Make ready what is to be written, where no pause parks any of it."""
-    settlements = _in_order(settlements)
-    ready = _prepared(settlements, frozenset(), now, dialect)
+    ready = _prepared(_in_order(settlements), frozenset(), now, dialect)
+    ready.of, ready.untils = settlements, [item.claim.until for item in settlements]
     if dialect == "postgresql" and not any(map(_needs_more, settlements)):
         ready.alone = _advance.alone(*ready.rows)
     return ready
@@ -189,7 +183,7 @@ def _prepared(
     parts: list[list[Row]] = [rows, counts, entries, outcomes, fed]
     if dialect == "sqlite":
         carried, parts = _carry_on.ready(carried), [*_advance.ready(*parts)]
-    return Prepared(settlements, [item.claim.until for item in settlements], result, carried, parts)
+    return Prepared(result, carried, parts)
 
 
 def _kept(item: Settlement) -> Claim:

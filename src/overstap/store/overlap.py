@@ -15,7 +15,9 @@ import psycopg
 from psycopg.waiting import Ready, Wait
 
 Work = Callable[[], bool]
-"""Does a little, well below a millisecond; answers whether there was anything to do."""
+"""Does a little, a few milliseconds at the most; answers whether there was anything to do. It may raise nothing: the
+answer that is waited for would stay unread.
+"""
 
 
 class _Here(threading.local):
