@@ -18,8 +18,8 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
-def learned(steps: list[tuple[float, bool]], *, overlaps: bool = True, processes: int = 1) -> Reach:
-    reach = Reach(WorkerSettings(processes=processes, batch=100, threads=8), overlaps=overlaps)
+def learned(steps: list[tuple[float, bool]], *, on_server: bool = True, processes: int = 1) -> Reach:
+    reach = Reach(WorkerSettings(processes=processes, batch=100, threads=8), on_server=on_server)
     reach.learn(steps)
     return reach
 
@@ -28,8 +28,11 @@ def test_a_worker_takes_steps_for_slow_until_it_knows_them() -> None:
     assert 2 * 8 == learned([]).runs()
 
 
-def test_with_a_core_to_spare_it_holds_three_batches_and_commits_one() -> None:
-    reach = learned(QUICK)
+@pytest.mark.parametrize(
+    "given", [{}, {"on_server": False, "processes": 2}], ids=["a core to spare", "a file that another has in turn"]
+)
+def test_where_it_would_wait_it_holds_three_batches_and_commits_one(given: dict[str, Any]) -> None:
+    reach = learned(QUICK, **given)
 
     assert (300, 100) == (reach.runs(), reach.portion(300))
     assert (100, 100, 20) == (reach.room(0), reach.room(200), reach.room(280))
@@ -42,7 +45,7 @@ def test_what_is_held_is_committed_in_halves_where_a_third_is_not_worth_to_be_ma
 
 
 @pytest.mark.parametrize(
-    "given", [{"overlaps": False}, {"processes": 2}], ids=["database in the process", "no core to spare"]
+    "given", [{"on_server": False}, {"processes": 2}], ids=["a file of its own", "no core to spare"]
 )
 def test_else_it_holds_one_and_commits_all(given: dict[str, Any]) -> None:
     reach = learned(QUICK, **given)
@@ -51,7 +54,7 @@ def test_else_it_holds_one_and_commits_all(given: dict[str, Any]) -> None:
 
 
 def test_it_holds_no_more_than_it_begins_within_a_tick() -> None:
-    reach = Reach(WorkerSettings(batch=1000, threads=8), overlaps=True)
+    reach = Reach(WorkerSettings(batch=1000, threads=8), on_server=True)
     reach.learn([(0.0004, False)] * 200)
 
     assert 2500 == pytest.approx(reach.runs(), abs=1)

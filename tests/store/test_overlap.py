@@ -1,8 +1,9 @@
-"""Work that is done while PostgreSQL works."""
+"""Work that is done while PostgreSQL works, or while another process has an SQLite file."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,8 @@ from overstap.errors import DatabaseUnavailable
 from overstap.store.database import Database
 from overstap.store.overlap import meanwhile
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+ONLY_POSTGRES = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SLEEP = "SELECT pg_sleep(0.2)"
 
 
@@ -30,6 +32,7 @@ class Work:
         return True
 
 
+@ONLY_POSTGRES
 def test_all_of_it_is_done_during_one_statement_and_none_afterwards(database: Database) -> None:
     with database.each() as connection:
         connection.execute(SLEEP)
@@ -42,6 +45,7 @@ def test_all_of_it_is_done_during_one_statement_and_none_afterwards(database: Da
     assert 1 == work.left
 
 
+@ONLY_POSTGRES
 def test_an_answer_is_taken_before_all_of_it_is_done(database: Database) -> None:
     work = Work(10_000, lambda: threading.Event().wait(0.005))
 
@@ -51,6 +55,7 @@ def test_an_answer_is_taken_before_all_of_it_is_done(database: Database) -> None
     assert work.left > 9_000
 
 
+@ONLY_POSTGRES
 def test_a_lost_connection_is_told_of_and_not_used_again(database: Database) -> None:
     with meanwhile(Work(10)), pytest.raises(DatabaseUnavailable), database.each() as connection:
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(1)")
@@ -59,6 +64,7 @@ def test_a_lost_connection_is_told_of_and_not_used_again(database: Database) -> 
         assert (1,) == connection.execute("SELECT 1").fetchone()
 
 
+@ONLY_POSTGRES
 def test_what_is_asked_of_the_database_meanwhile_is_no_time_for_more_of_it(database: Database) -> None:
     depth: list[int] = [0]
 
@@ -73,3 +79,37 @@ def test_what_is_asked_of_the_database_meanwhile_is_no_time_for_more_of_it(datab
     with database.each() as connection, meanwhile(work):
         connection.execute(SLEEP)
     assert 0 == work.left
+
+
+@ONLY_SQLITE
+def test_it_is_done_while_another_process_has_the_file_and_by_nobody_else(
+    database: Database, database_url: str
+) -> None:
+    with database.alone() as driver:
+        driver.execute("SELECT 1")
+    other = Database(database_url)
+    work, seen = Work(1000), list[int]()
+    release = threading.Event()
+
+    def hold() -> None:
+        with other.alone():
+            seen.append(work.left)
+            release.wait(5)
+            seen.append(work.left)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    while not seen:
+        time.sleep(0.001)
+    threading.Timer(0.3, release.set).start()
+    with meanwhile(work), database.alone():
+        pass
+    holder.join()
+    other.close()
+
+    assert [1000, 0] == seen
+    assert {threading.current_thread().name} == work.threads
+    work.left = 1
+    with database.alone():
+        pass
+    assert 1 == work.left

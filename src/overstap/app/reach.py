@@ -31,12 +31,12 @@ class Reach:
     """Learns from the steps that are done; takes them for slow until then.
 
     Args:
-        overlaps: whether steps can be done while a commit is under way. Smaller commits cost more altogether, so it
-            pays only where a core has nothing else to do.
+        on_server: whether commits are a server's work. Steps are done meanwhile where a core has nothing else to do;
+            else, while another process has the file.
     """
 
-    def __init__(self, settings: WorkerSettings, *, overlaps: bool = False) -> None:
-        self._overlaps = overlaps and settings.processes < (os.cpu_count() or 1)
+    def __init__(self, settings: WorkerSettings, *, on_server: bool = False) -> None:
+        self._overlaps = settings.processes < (os.cpu_count() or 1) if on_server else settings.processes > 1
         self._threads, self._batch = settings.threads, settings.batch
         self._tick = settings.tick.total_seconds()
         self._average = self._tick

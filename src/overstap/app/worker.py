@@ -73,7 +73,7 @@ class Worker:
         self._stopping_since: float | None = None
         self._settler = Settler(engine, lambda: self._stop_asked)
         self._gate, self._pace = gate, pace
-        self._reach = Reach(settings, overlaps=engine.claims.overlaps)
+        self._reach = Reach(settings, on_server=engine.claims.on_server)
         self._ahead = Ahead(engine, self._mailbox, self._crew, lambda: self._reach.portion(len(self._held)))
         self._closed = False
         self._look, self._looked = True, time.monotonic()

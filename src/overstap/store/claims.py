@@ -96,8 +96,8 @@ class Claims:
         self._database = database
         self._queue = DueQueue(workflows)
         self._read = to_run if database.dialect == "postgresql" else read_run
-        self.overlaps = database.dialect == "postgresql"
-        """Whether other work can be done while a commit is under way; see `overlap`."""
+        self.on_server = database.dialect == "postgresql"
+        """Whether commits are a server's work, and not done in this process while all others wait; see `overlap`."""
         self.paused = False
         """Whether there was any pause when runs were taken last."""
         self._crowded = True

@@ -1,6 +1,7 @@
-"""Doing other work in the time that PostgreSQL needs for its answers, in the same thread.
+"""Doing other work in the time that PostgreSQL needs for its answers, or another process for an SQLite file.
 
-A second thread would have to be handed Python's lock for each answer, which takes longer than most of them.
+It is done in the same thread: a second one would have to be handed Python's lock for each answer, which takes longer
+than most of them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _here = _Here()
 
 @contextmanager
 def meanwhile(work: Work) -> Iterator[None]:
-    """Have work done while this thread waits for PostgreSQL in the block; it may not use the database itself."""
+    """Have work done while this thread waits for the database in the block; it may not use the database itself."""
     _here.work = work
     try:
         yield
@@ -44,6 +45,11 @@ class OverlappingConnection(psycopg.Connection[Any]):
         """Wait as psycopg does, after there is nothing else to do."""
         work = _here.work
         return super().wait(gen if work is None else _busy(gen, self.pgconn.socket, work), *args, **named)
+
+
+def do_other_work() -> bool:
+    """Do a little of the work of `meanwhile`, if there is any; answers whether there was."""
+    return _here.work is not None and _do(_here.work)
 
 
 def _do(work: Work) -> bool:

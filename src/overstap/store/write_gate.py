@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from overstap.errors import DatabaseUnavailable
+from overstap.store.overlap import do_other_work
 
 BUSY_SECONDS = 30
 _PAUSE_SECONDS = 0.0002
@@ -48,7 +49,8 @@ class WriteGate:
                         f"Another process has held {self._path} for {BUSY_SECONDS} s; it may be frozen. "
                         "Look for a stopped `overstap` process."
                     )
-                time.sleep(_PAUSE_SECONDS)
+                if not do_other_work():
+                    time.sleep(_PAUSE_SECONDS)
             try:
                 yield
             finally:
